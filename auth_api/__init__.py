@@ -1,0 +1,1 @@
+"""The auth API: creates accounts, hands out and ends sessions; imports web, database, runtime."""

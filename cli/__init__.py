@@ -1,0 +1,1 @@
+"""The messaging command of operators and newcomers; imports all but the three APIs."""

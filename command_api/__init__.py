@@ -1,0 +1,1 @@
+"""The command API: accepts writes and deletes and appends their events; imports web, events, database, runtime."""

@@ -1,0 +1,1 @@
+"""Models, engines, migrations and roles of the primary Postgres; imports runtime."""

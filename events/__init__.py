@@ -1,0 +1,1 @@
+"""The event queue, the event log and their contracts; imports database, runtime."""

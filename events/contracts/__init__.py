@@ -1,0 +1,1 @@
+"""The contracts of every event: types, envelope, versions and upcasters, in plain Python."""

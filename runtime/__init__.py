@@ -1,0 +1,1 @@
+"""Settings, ids, clock, logging and base errors; imports nothing of ours."""

@@ -1,0 +1,179 @@
+"""Reads settings from the environment, once, at a process's start.
+
+Each room declares the groups it needs as frozen dataclasses with a `read` that takes a `Reader`; a
+service composes the groups it is entitled to, so that none asks for another's secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from environs import Env, EnvError
+from marshmallow.validate import Range
+
+from runtime.errors import SettingsError
+
+
+class Secret:
+    """Text that shows itself only when asked by `reveal`, so that no log or traceback holds it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        """Keep `value` out of sight."""
+        self._value = value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def reveal(self) -> str:
+        """Return the secret text itself."""
+        return self._value
+
+
+class Reader:
+    """Typed access to the environment; every failure names the variable and the mend."""
+
+    def __init__(self) -> None:
+        """Read the process's environment, no `.env` file."""
+        self._env = Env()
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Return a text that is not empty."""
+        value = self._env.str(name, default)
+        if not value:
+            raise SettingsError(f"{name} is not set: set it and start again.")
+        return value
+
+    def optional(self, name: str) -> str | None:
+        """Return a text, or None where the variable is not set or empty."""
+        return self._env.str(name, None) or None
+
+    def integer(self, name: str, default: int, *, least: int = 1) -> int:
+        """Return a whole number of at least `least`."""
+        try:
+            value = self._env.int(name, default, validate=Range(min=least))
+        except EnvError as error:
+            shown = self._env.str(name, "")
+            raise SettingsError(
+                f"{name}={shown!r} is not usable: give a whole number of at least {least}."
+            ) from error
+        return int(value)
+
+    def url(self, name: str, default: str | None = None) -> str:
+        """Return an address with a scheme and a host, without a password."""
+        value = self.text(name, default)
+        parts = urlsplit(value)
+        if not parts.scheme or not parts.hostname:
+            raise SettingsError(f"{name} is no address: give scheme://host:port/….")
+        if parts.password:
+            raise SettingsError(f"{name} holds a password: put it into a file and name that.")
+        return value
+
+    def secret(self, name: str) -> Secret:
+        """Return what the file holds that the variable `name` points to, without outer blanks."""
+        path = Path(self.text(name))
+        try:
+            value = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{name}: cannot read {path}: {error}.") from error
+        if not value:
+            raise SettingsError(f"{name}: {path} is empty: write the secret into it.")
+        return Secret(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings:
+    """What every process of ours has: its name in logs and how much it logs."""
+
+    service: str
+    log_level: str
+
+    @classmethod
+    def read(cls, reader: Reader) -> ServiceSettings:
+        """Read the group; the log level must be one of Python's."""
+        level = reader.text("MESSAGING_LOG_LEVEL", "INFO").upper()
+        if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+            raise SettingsError(
+                f"MESSAGING_LOG_LEVEL={level!r}: give DEBUG, INFO, WARNING or ERROR."
+            )
+        return cls(service=reader.text("MESSAGING_SERVICE", "messaging"), log_level=level)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    """Where this process's database role connects, and with which password."""
+
+    url: str
+    password: Secret
+
+    @classmethod
+    def read(cls, reader: Reader) -> DatabaseSettings:
+        """Read the group."""
+        return cls(
+            url=reader.url("MESSAGING_DATABASE_URL"),
+            password=reader.secret("MESSAGING_DATABASE_PASSWORD_FILE"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisSettings:
+    """Where this process's ACL user finds Redis, and with which password."""
+
+    url: str
+    password: Secret
+
+    @classmethod
+    def read(cls, reader: Reader) -> RedisSettings:
+        """Read the group."""
+        return cls(
+            url=reader.url("MESSAGING_REDIS_URL"),
+            password=reader.secret("MESSAGING_REDIS_PASSWORD_FILE"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerSettings:
+    """Where Celery finds its broker: a second database of the same Redis."""
+
+    url: str
+    password: Secret
+
+    @classmethod
+    def read(cls, reader: Reader) -> BrokerSettings:
+        """Read the group."""
+        return cls(
+            url=reader.url("MESSAGING_BROKER_URL"),
+            password=reader.secret("MESSAGING_REDIS_PASSWORD_FILE"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueSettings:
+    """The shape of the event queue; `partitions` may not change once events exist."""
+
+    partitions: int
+    limit: int
+    retention_seconds: int
+    batch_size: int
+    bell_ttl_seconds: int
+
+    @classmethod
+    def read(cls, reader: Reader) -> QueueSettings:
+        """Read the group; the number of partitions must be a power of two up to 1,024."""
+        partitions = reader.integer("MESSAGING_EVENT_PARTITIONS", 16)
+        if partitions > 1024 or partitions & (partitions - 1):
+            raise SettingsError(
+                f"MESSAGING_EVENT_PARTITIONS={partitions} is no power of two up to 1024."
+            )
+        return cls(
+            partitions=partitions,
+            limit=reader.integer("MESSAGING_QUEUE_LIMIT", 1_000_000),
+            retention_seconds=reader.integer("MESSAGING_QUEUE_RETENTION", 86_400),
+            batch_size=reader.integer("MESSAGING_BATCH_SIZE", 1_000),
+            bell_ttl_seconds=reader.integer("MESSAGING_BELL_TTL", 5),
+        )
