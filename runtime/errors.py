@@ -6,7 +6,7 @@ from __future__ import annotations
 class MessagingError(Exception):
     """The messaging service could not do what was asked.
 
-    A subclass's docstring is its default message: what went wrong and, where there is one, the mend.
+    A subclass's docstring is its default message: what went wrong, and the mend.
     """
 
     def __init__(self, message: str | None = None) -> None:

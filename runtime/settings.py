@@ -99,7 +99,7 @@ class ServiceSettings:
         level = reader.text("MESSAGING_LOG_LEVEL", "INFO").upper()
         if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
             raise SettingsError(
-                f"MESSAGING_LOG_LEVEL={level!r}: give DEBUG, INFO, WARNING or ERROR."
+                f"MESSAGING_LOG_LEVEL={level!r}: give DEBUG, INFO or ERROR."
             )
         return cls(service=reader.text("MESSAGING_SERVICE", "messaging"), log_level=level)
 

@@ -1,0 +1,53 @@
+"""Makes SQLAlchemy engines for the roles of the services; connects to nothing by itself."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from psycopg2 import extras
+from sqlalchemy import Engine, create_engine, make_url
+
+from runtime.settings import DatabaseSettings
+
+ApplicationName = Literal["api-write", "query-api"]
+
+_CONNECT_TIMEOUT_S = 3
+# PGPool chooses the read node when a connection starts: a reader that fell back to the primary
+# goes home to the standby at the latest after this.
+_RECYCLE_S = 60
+
+
+def create_engine_for(
+    settings: DatabaseSettings,
+    *,
+    application_name: ApplicationName,
+    pool_size: int,
+    autocommit: bool = False,
+) -> Engine:
+    """Return an engine with a fixed pool whose connections are checked before use.
+
+    Args:
+        settings: Where to connect, as which role, with which password.
+        application_name: What PGPool routes by: `api-write` goes to the primary, `query-api`
+            to the standby.
+        pool_size: Connections at most; a thread beyond them waits up to 5 s for one.
+        autocommit: Leave out BEGIN and COMMIT: right for single-statement reads.
+    """
+    extras.register_uuid()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+    return create_engine(
+        make_url(settings.url).set(password=settings.password.reveal()),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        pool_recycle=_RECYCLE_S,
+        isolation_level="AUTOCOMMIT" if autocommit else None,
+        connect_args={
+            "application_name": application_name,
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+        },
+    )

@@ -1,0 +1,20 @@
+"""The tables of the three schemas: identity, event_log and read_model."""
+
+from database.models.base import Base
+from database.models.event_log import Checkpoint, DeadLetter, LoggedEvent, QueueEpoch
+from database.models.identity import Account, RefreshToken, Session
+from database.models.read_model import Conversation, ConversationMember, Message
+
+__all__ = [
+    "Account",
+    "Base",
+    "Checkpoint",
+    "Conversation",
+    "ConversationMember",
+    "DeadLetter",
+    "LoggedEvent",
+    "Message",
+    "QueueEpoch",
+    "RefreshToken",
+    "Session",
+]

@@ -1,0 +1,115 @@
+"""The event log, the checkpoints and the dead letters: written by the workers alone.
+
+An `offset` column holds `Offset.sortable()`: fixed width, so that text in the C collation sorts
+and compares as offsets do.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, Index, Integer, SmallInteger, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from database.models.base import Base
+
+_SCHEMA = {"schema": "event_log"}
+_TIME = DateTime(timezone=True)
+_OFFSET = Text(collation="C")
+
+
+class LoggedEvent(Base):
+    """An event with its outcome: the permanent truth from which the read model is folded.
+
+    `position` is what the projector assigned: of a sent message its number, of a
+    `conversation.read` the read position that took effect.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (
+        CheckConstraint("outcome IN ('applied', 'rejected', 'parked')", name="outcome"),
+        Index(
+            "ix_event_conversation_id_partition_offset", "conversation_id", "partition", "offset"
+        ),
+        # Deleting for everyone redacts what the log says of a message.
+        Index("ix_event_message_id", "message_id", postgresql_where="message_id IS NOT NULL"),
+        Index("ix_event_occurred_at", "occurred_at", postgresql_using="brin"),
+        _SCHEMA,
+    )
+
+    partition: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    offset: Mapped[str] = mapped_column(_OFFSET, primary_key=True)
+    id: Mapped[UUID] = mapped_column(unique=True)
+    type: Mapped[str] = mapped_column(Text)
+    conversation_id: Mapped[UUID] = mapped_column()
+    actor_id: Mapped[UUID] = mapped_column()
+    message_id: Mapped[UUID | None] = mapped_column()
+    position: Mapped[int | None] = mapped_column(Integer)
+    outcome: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    request_id: Mapped[str | None] = mapped_column(Text)
+    traceparent: Mapped[str | None] = mapped_column(Text)
+    occurred_at: Mapped[datetime] = mapped_column(_TIME)
+    recorded_at: Mapped[datetime] = mapped_column(_TIME)
+
+
+class Checkpoint(Base):
+    """How far a partition is durably applied; its row lock admits one projector."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = _SCHEMA
+
+    partition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    offset: Mapped[str] = mapped_column(_OFFSET)
+    updated_at: Mapped[datetime] = mapped_column(_TIME)
+
+
+class DeadLetter(Base):
+    """An event set aside, with why; the later ones of its conversation wait behind it.
+
+    `entry` is the queue's entry as it was found, since a poison event may not even be JSON.
+    `event_id` and `conversation_id` are null where it could not be read so far.
+    """
+
+    __tablename__ = "dead_letter"
+    __table_args__ = (
+        CheckConstraint("state IN ('parked', 'retried', 'discarded')", name="state"),
+        Index(
+            "ix_dead_letter_conversation_id_parked",
+            "conversation_id",
+            postgresql_where="state = 'parked'",
+        ),
+        Index("ix_dead_letter_event_id", "event_id"),
+        _SCHEMA,
+    )
+
+    partition: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    offset: Mapped[str] = mapped_column(_OFFSET, primary_key=True)
+    event_id: Mapped[UUID | None] = mapped_column()
+    conversation_id: Mapped[UUID | None] = mapped_column()
+    entry: Mapped[bytes] = mapped_column()
+    state: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    traceback: Mapped[str | None] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(Integer)
+    parked_at: Mapped[datetime] = mapped_column(_TIME)
+    updated_at: Mapped[datetime] = mapped_column(_TIME)
+
+
+class QueueEpoch(Base):
+    """Which life of the event queue the checkpoints speak of, and its number of partitions.
+
+    One row. A Redis that was lost or replaced does not know the epoch and must be opened first.
+    """
+
+    __tablename__ = "queue_epoch"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"), _SCHEMA)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    epoch: Mapped[int] = mapped_column(Integer)
+    partitions: Mapped[int] = mapped_column(Integer)
+    opened_at: Mapped[datetime] = mapped_column(_TIME)

@@ -1,0 +1,66 @@
+"""Accounts, their sessions and refresh tokens: the auth API's alone.
+
+The view `identity.directory (id, username)`, made by a migration, is all that others see of it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import DateTime, ForeignKey, Index, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from database.models.base import Base
+
+_SCHEMA = {"schema": "identity"}
+_TIME = DateTime(timezone=True)
+
+
+class Account(Base):
+    """A person's account; `email_key` is the e-mail address folded for comparison."""
+
+    __tablename__ = "account"
+    __table_args__ = _SCHEMA
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(Text, unique=True)
+    email: Mapped[str] = mapped_column(Text)
+    email_key: Mapped[str] = mapped_column(Text, unique=True)
+    password_hash: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(_TIME)
+    deleted_at: Mapped[datetime | None] = mapped_column(_TIME)
+
+
+class Session(Base):
+    """One login: a family of refresh tokens that ends as a whole."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        Index("ix_session_account_id", "account_id"),
+        _SCHEMA,
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("identity.account.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(_TIME)
+    last_used_at: Mapped[datetime] = mapped_column(_TIME)
+    expires_at: Mapped[datetime] = mapped_column(_TIME)
+    user_agent: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text)
+    ended_at: Mapped[datetime | None] = mapped_column(_TIME)
+
+
+class RefreshToken(Base):
+    """A refresh token handed out in a session; rotated once used."""
+
+    __tablename__ = "refresh_token"
+    __table_args__ = (
+        Index("ix_refresh_token_session_id", "session_id"),
+        _SCHEMA,
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("identity.session.id", ondelete="CASCADE"))
+    issued_at: Mapped[datetime] = mapped_column(_TIME)
+    rotated_at: Mapped[datetime | None] = mapped_column(_TIME)
