@@ -98,9 +98,7 @@ class ServiceSettings:
         """Read the group; the log level must be one of Python's."""
         level = reader.text("MESSAGING_LOG_LEVEL", "INFO").upper()
         if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
-            raise SettingsError(
-                f"MESSAGING_LOG_LEVEL={level!r}: give DEBUG, INFO or ERROR."
-            )
+            raise SettingsError(f"MESSAGING_LOG_LEVEL={level!r}: give DEBUG, INFO or ERROR.")
         return cls(service=reader.text("MESSAGING_SERVICE", "messaging"), log_level=level)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, Index, Integer, SmallInteger, Text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Integer, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,7 +25,8 @@ class LoggedEvent(Base):
     """An event with its outcome: the permanent truth from which the read model is folded.
 
     `position` is what the projector assigned: of a sent message its number, of a
-    `conversation.read` the read position that took effect.
+    `conversation.read` the read position that took effect. `conversation_id` is null where an edit
+    or a delete names no message that exists.
     """
 
     __tablename__ = "event"
@@ -44,7 +45,7 @@ class LoggedEvent(Base):
     offset: Mapped[str] = mapped_column(_OFFSET, primary_key=True)
     id: Mapped[UUID] = mapped_column(unique=True)
     type: Mapped[str] = mapped_column(Text)
-    conversation_id: Mapped[UUID] = mapped_column()
+    conversation_id: Mapped[UUID | None] = mapped_column()
     actor_id: Mapped[UUID] = mapped_column()
     message_id: Mapped[UUID | None] = mapped_column()
     position: Mapped[int | None] = mapped_column(Integer)
@@ -58,13 +59,17 @@ class LoggedEvent(Base):
 
 
 class Checkpoint(Base):
-    """How far a partition is durably applied; its row lock admits one projector."""
+    """How far a partition is durably applied; its row lock admits one projector.
+
+    `number` counts the entries up to `offset`, gapless: head's number minus it is the lag.
+    """
 
     __tablename__ = "checkpoint"
     __table_args__ = _SCHEMA
 
     partition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     offset: Mapped[str] = mapped_column(_OFFSET)
+    number: Mapped[int] = mapped_column(BigInteger)
     updated_at: Mapped[datetime] = mapped_column(_TIME)
 
 

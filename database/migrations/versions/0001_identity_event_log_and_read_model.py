@@ -98,7 +98,7 @@ def _event_log() -> None:
         sa.Column("offset", OFFSET, primary_key=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("conversation_id", sa.Uuid(), nullable=False),
+        sa.Column("conversation_id", sa.Uuid()),
         sa.Column("actor_id", sa.Uuid(), nullable=False),
         sa.Column("message_id", sa.Uuid()),
         sa.Column("position", sa.Integer()),
@@ -139,6 +139,7 @@ def _event_log() -> None:
         "checkpoint",
         sa.Column("partition", sa.SmallInteger(), primary_key=True, autoincrement=False),
         sa.Column("offset", OFFSET, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
         schema="event_log",
     )

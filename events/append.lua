@@ -1,0 +1,86 @@
+#!lua name=messaging
+
+-- append: puts a command's events on their event queues, all or none, in one round trip.
+--
+-- KEYS  1 queue:epoch   2 queue:numbers   3 rate:<account>
+--       then, where a fingerprint is given, idempotency:<account>:<key>
+--       then, for each partition concerned, queue:<p> and bell:<p>
+-- ARGV  1 most entries a queue may hold   2 bell TTL, ms
+--       3 fingerprint of the command, or ''   4 idempotency TTL, ms   5 receipt to remember
+--       6 commands a second   7 burst   8 how many commands this counts as
+--       9... for each event: which of the partitions above (1, 2 ...), its number p, the entry
+-- Answers one of
+--       {'closed'}                the streams have not been opened: see events/opening.py
+--       {'mismatch'}              the idempotency key belongs to another command
+--       {'full'}                  a queue is at its limit
+--       {'limited', ms}           the account must wait so long
+--       {'replayed', epoch, receipt, {offset ...}}
+--       {'appended', epoch, receipt, {offset ...}, {p whose bell this rang ...}}
+
+local function wait_of(key, rate, burst, cost)
+  -- Generic cell rate algorithm (ITU-T I.371): the key holds the theoretical arrival time, us.
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+  local interval = 1000000 / rate
+  local window = burst * interval
+  local arrival = tonumber(redis.call('GET', key) or now)
+  -- A clock that was stepped back must not lock the account out.
+  arrival = math.min(math.max(arrival, now), now + window)
+  local next_arrival = arrival + cost * interval
+  local excess = next_arrival - now - math.max(window, cost * interval)
+  if excess > 0 then
+    return math.ceil(excess / 1000)
+  end
+  local lifetime = math.ceil((next_arrival - now) / 1000) + 1
+  redis.call('SET', key, string.format('%.0f', next_arrival), 'PX', lifetime)
+  return 0
+end
+
+local function append(keys, args)
+  local epoch = redis.call('GET', keys[1])
+  if not epoch then
+    return { 'closed' }
+  end
+  local fingerprint = args[3]
+  local first_queue = 4
+  if fingerprint ~= '' then
+    first_queue = 5
+    local known = redis.call('GET', keys[4])
+    if known then
+      local told = cmsgpack.unpack(known)
+      if told[1] ~= fingerprint then
+        return { 'mismatch' }
+      end
+      return { 'replayed', told[2], told[3], told[4] }
+    end
+  end
+  for index = first_queue, #keys, 2 do
+    if redis.call('XLEN', keys[index]) >= tonumber(args[1]) then
+      return { 'full' }
+    end
+  end
+  local cost = tonumber(args[8])
+  if cost > 0 then
+    local wait = wait_of(keys[3], tonumber(args[6]), tonumber(args[7]), cost)
+    if wait > 0 then
+      return { 'limited', wait }
+    end
+  end
+  local offsets, rung = {}, {}
+  for index = 9, #args, 3 do
+    local queue = first_queue + (tonumber(args[index]) - 1) * 2
+    local p, entry = args[index + 1], args[index + 2]
+    local number = redis.call('HINCRBY', keys[2], p, 1)
+    offsets[#offsets + 1] = redis.call('XADD', keys[queue], '*', 'n', number, 'e', entry)
+    if redis.call('SET', keys[queue + 1], '1', 'NX', 'PX', args[2]) then
+      rung[#rung + 1] = p
+    end
+  end
+  if fingerprint ~= '' then
+    local told = cmsgpack.pack({ fingerprint, epoch, args[5], offsets })
+    redis.call('SET', keys[4], told, 'PX', args[4])
+  end
+  return { 'appended', epoch, args[5], offsets, rung }
+end
+
+redis.register_function('append', append)

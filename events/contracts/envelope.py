@@ -1,0 +1,117 @@
+"""The envelope of an event: CloudEvents 1.0 in its JSON format.
+
+`partitionkey` and `traceparent` are CloudEvents' documented extensions; `actor` and `requestid`
+are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from events.contracts.base import Event, PoisonEventError, as_uuid, read_field, read_optional_text
+from events.contracts.conversations import ConversationRead
+from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
+from runtime.clock import parse_rfc3339, rfc3339
+from runtime.ids import AccountId, EventId
+
+CONTRACTS: Mapping[str, type[Event]] = {
+    contract.type_name(): contract
+    for contract in (MessageSent, MessageEdited, MessageDeleted, ConversationRead)
+}
+SOURCE = "/command/v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """An event with who, when and in which request.
+
+    Attributes:
+        id: Names the event for ever; a second entry of the same id has no second effect.
+        event: The fact.
+        actor_id: The account whose command it was.
+        occurred_at: When the command was accepted; aware.
+        request_id: `X-Request-ID` of the command, where known.
+        traceparent: W3C Trace Context of the command, where the client sent one.
+    """
+
+    id: EventId
+    event: Event
+    actor_id: AccountId
+    occurred_at: datetime
+    request_id: str | None = None
+    traceparent: str | None = None
+
+    def encode(self) -> bytes:
+        """Return the CloudEvents JSON."""
+        event = self.event
+        attributes: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": str(self.id),
+            "source": SOURCE,
+            "type": event.type_name(),
+            "time": rfc3339(self.occurred_at),
+            "partitionkey": str(event.partition_key),
+            "actor": str(self.actor_id),
+            "datacontenttype": "application/json",
+            "data": event.payload(),
+        }
+        if self.request_id is not None:
+            attributes["requestid"] = self.request_id
+        if self.traceparent is not None:
+            attributes["traceparent"] = self.traceparent
+        return orjson.dumps(attributes)
+
+    @classmethod
+    def decode(cls, entry: bytes) -> Envelope:
+        """Read what `encode` returned.
+
+        Raises:
+            PoisonEventError: It is no JSON object, of no known type, or a part is unusable.
+        """
+        attributes = _object(entry)
+        contract = CONTRACTS.get(str(attributes.get("type")))
+        if contract is None:
+            raise PoisonEventError(f"no contract for type {attributes.get('type')!r}")
+        return cls(
+            id=EventId(read_field(attributes, "id", as_uuid)),
+            event=contract.from_payload(read_field(attributes, "data", _as_mapping)),
+            actor_id=AccountId(read_field(attributes, "actor", as_uuid)),
+            occurred_at=read_field(attributes, "time", parse_rfc3339),
+            request_id=read_optional_text(attributes, "requestid"),
+            traceparent=read_optional_text(attributes, "traceparent"),
+        )
+
+
+def peek(entry: bytes) -> tuple[UUID | None, UUID | None]:
+    """Return event id and partition key of an entry that may be unreadable, as far as it goes."""
+    try:
+        attributes = _object(entry)
+    except PoisonEventError:
+        return None, None
+    return _uuid_or_none(attributes.get("id")), _uuid_or_none(attributes.get("partitionkey"))
+
+
+def _object(entry: bytes) -> Mapping[str, Any]:
+    try:
+        return _as_mapping(orjson.loads(entry))
+    except (orjson.JSONDecodeError, TypeError) as error:
+        raise PoisonEventError(f"the entry is no JSON object: {error}") from error
+
+
+def _as_mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("not a JSON object")
+    return value
+
+
+def _uuid_or_none(value: Any) -> UUID | None:
+    try:
+        return UUID(value)
+    except (TypeError, ValueError, AttributeError):
+        return None

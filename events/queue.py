@@ -1,0 +1,169 @@
+"""The event queue: one Redis Stream for each partition, ordered, durable, replayable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from events.append import (
+    EPOCH_KEY,
+    NUMBERS_KEY,
+    Appended,
+    Intake,
+    QueueUnavailableError,
+    append_arguments,
+    bell_key,
+    queue_key,
+    read_answer,
+)
+from events.contracts.envelope import Envelope
+from events.contracts.offsets import START, Offset
+from runtime.ids import Epoch, Partition
+from runtime.settings import QueueSettings
+
+LIBRARY = (Path(__file__).parent / "append.lua").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """An entry of a partition's queue: where it stands, its gapless number, the envelope."""
+
+    offset: Offset
+    number: int
+    envelope: bytes
+
+
+class EventQueue:
+    """Appends to and reads from the event queues of one Redis."""
+
+    def __init__(self, redis: Redis, settings: QueueSettings) -> None:
+        """Use `redis`, whose ACL user says what of this may be done."""
+        self._redis: Any = redis
+        self._settings = settings
+
+    @property
+    def partitions(self) -> range:
+        """All partitions."""
+        return range(self._settings.partitions)
+
+    def partition_of(self, envelope: Envelope) -> Partition:
+        """Return the partition in which `envelope`'s conversation lives."""
+        return envelope.event.partition(self._settings.partitions)
+
+    def append(self, envelopes: Sequence[Envelope], intake: Intake) -> Appended:
+        """Put `envelopes` on their queues, all or none; on disk once this returns.
+
+        Args:
+            envelopes: The events of one command or one batch, in order.
+            intake: Whose they are, and on which terms they are taken.
+
+        Raises:
+            IdempotencyKeyReusedError: The key belongs to another command.
+            CommandRateError: The account must wait.
+            QueueFullError: A queue is at its limit.
+            QueueUnavailableError: Redis is away, full, read-only or not opened yet.
+        """
+        placed = [(self.partition_of(e), e.encode()) for e in envelopes]
+        with _unavailable_instead():
+            answer = self._redis.fcall("append", *append_arguments(placed, intake, self._settings))
+        return read_answer(answer, intake.receipt)
+
+    def read(self, partition: Partition, *, after: Offset, limit: int) -> list[Entry]:
+        """Return up to `limit` entries behind `after`, oldest first.
+
+        Raises:
+            QueueUnavailableError: Redis is away.
+        """
+        with _unavailable_instead():
+            found = self._redis.xrange(queue_key(partition), min=f"({after}", count=limit)
+        return [
+            Entry(
+                offset=Offset.parse(offset.decode()),
+                number=int(fields.get(b"n", 0)),
+                envelope=fields.get(b"e", b""),
+            )
+            for offset, fields in found
+        ]
+
+    def numbers(self) -> dict[int, int]:
+        """Return of each partition the number of its newest entry; 0 where there was none."""
+        with _unavailable_instead():
+            found = self._redis.hgetall(NUMBERS_KEY)
+        return {p: int(found.get(str(p).encode(), 0)) for p in self.partitions}
+
+    def ring(self, partition: Partition) -> bool:
+        """Set the bell; True where it was silent, so that the caller has to wake a projector."""
+        with _unavailable_instead():
+            return bool(
+                self._redis.set(
+                    bell_key(partition), "1", nx=True, px=self._settings.bell_ttl_seconds * 1000
+                )
+            )
+
+    def clear_bell(self, partition: Partition) -> None:
+        """Silence the bell: whoever appends from now on rings again."""
+        with _unavailable_instead():
+            self._redis.delete(bell_key(partition))
+
+    def trim(self, partition: Partition, *, before: Offset) -> int:
+        """Drop the entries below `before`; return how many."""
+        with _unavailable_instead():
+            return int(self._redis.xtrim(queue_key(partition), minid=str(before)))
+
+    def epoch(self) -> Epoch | None:
+        """Return the epoch that Redis knows; None while the streams are not opened."""
+        with _unavailable_instead():
+            found = self._redis.get(EPOCH_KEY)
+        return None if found is None else Epoch(int(found))
+
+    def close(self) -> None:
+        """Refuse appends until `open`."""
+        with _unavailable_instead():
+            self._redis.delete(EPOCH_KEY)
+
+    def open(self, epoch: Epoch) -> None:
+        """Load the append function and accept appends, in `epoch`."""
+        with _unavailable_instead():
+            self._redis.function_load(LIBRARY, replace=True)
+            self._redis.set(EPOCH_KEY, int(epoch))
+
+    def load_function(self) -> None:
+        """Load this version's append function."""
+        with _unavailable_instead():
+            self._redis.function_load(LIBRARY, replace=True)
+
+    def raise_to(self, partition: Partition, *, offset: Offset, number: int) -> None:
+        """Let every later entry of `partition` lie behind `offset` and `number`.
+
+        Only while closed: an append in between would be lost from sight.
+        """
+        with _unavailable_instead():
+            key = queue_key(partition)
+            last = self._last_offset(key)
+            if last is None and offset > START:
+                # Adding and trimming at once leaves an empty stream that remembers the id.
+                self._redis.xadd(key, {"n": number}, id=str(offset), maxlen=0, approximate=False)
+            elif last is not None and offset > last:
+                self._redis.execute_command("XSETID", key, str(offset))
+            if number > int(self._redis.hget(NUMBERS_KEY, partition) or 0):
+                self._redis.hset(NUMBERS_KEY, partition, number)
+
+    def _last_offset(self, key: str) -> Offset | None:
+        if not self._redis.exists(key):
+            return None
+        last = self._redis.xinfo_stream(key)["last-generated-id"]
+        return Offset.parse(last.decode() if isinstance(last, bytes) else str(last))
+
+
+@contextmanager
+def _unavailable_instead() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise QueueUnavailableError from error
