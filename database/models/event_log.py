@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Integer, SmallInteger, Text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Integer, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,7 +36,7 @@ class LoggedEvent(Base):
             "ix_event_conversation_id_partition_offset", "conversation_id", "partition", "offset"
         ),
         # Deleting for everyone redacts what the log says of a message.
-        Index("ix_event_message_id", "message_id", postgresql_where="message_id IS NOT NULL"),
+        Index("ix_event_message_id", "message_id", postgresql_where=text("message_id IS NOT NULL")),
         Index("ix_event_occurred_at", "occurred_at", postgresql_using="brin"),
         _SCHEMA,
     )
@@ -83,11 +83,7 @@ class DeadLetter(Base):
     __tablename__ = "dead_letter"
     __table_args__ = (
         CheckConstraint("state IN ('parked', 'retried', 'discarded')", name="state"),
-        Index(
-            "ix_dead_letter_conversation_id_parked",
-            "conversation_id",
-            postgresql_where="state = 'parked'",
-        ),
+        Index("ix_dead_letter_parked", "partition", postgresql_where=text("state = 'parked'")),
         Index("ix_dead_letter_event_id", "event_id"),
         _SCHEMA,
     )

@@ -162,9 +162,9 @@ def _event_log() -> None:
         schema="event_log",
     )
     op.create_index(
-        "ix_dead_letter_conversation_id_parked",
+        "ix_dead_letter_parked",
         "dead_letter",
-        ["conversation_id"],
+        ["partition"],
         schema="event_log",
         postgresql_where=sa.text("state = 'parked'"),
     )

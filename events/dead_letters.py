@@ -1,0 +1,86 @@
+"""Dead letters: events set aside with why, the later ones of their conversations behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from events.contracts.offsets import Offset
+from runtime.ids import Partition
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetter:
+    """An event to set aside.
+
+    Attributes:
+        offset: Its place in its partition.
+        entry: The queue's entry, as it was found.
+        event_id: The event's id, where it could be read.
+        conversation_id: Its conversation, where it could be read or found out; else the
+            partition key of its envelope.
+        reason: What went wrong, or behind what it waits.
+        traceback: Where it went wrong, if it did.
+        attempts: How often it was tried.
+    """
+
+    offset: Offset
+    entry: bytes
+    event_id: UUID | None
+    conversation_id: UUID | None
+    reason: str
+    traceback: str | None = None
+    attempts: int = 0
+
+
+_PARK = text(
+    """
+    INSERT INTO event_log.dead_letter (partition, "offset", event_id, conversation_id, entry, state,
+        reason, traceback, attempts, parked_at, updated_at)
+    VALUES (:partition, :offset, :event_id, :conversation_id, :entry, 'parked', :reason,
+        :traceback, :attempts, :now, :now)
+    """
+)
+_PARKED_KEYS = text(
+    """
+    SELECT d.conversation_id, e.message_id
+    FROM event_log.dead_letter d
+    LEFT JOIN event_log.event e ON e.partition = d.partition AND e."offset" = d."offset"
+    WHERE d.partition = :partition AND d.state = 'parked'
+    """
+)
+
+
+def park(
+    transaction: Connection, partition: Partition, letters: Sequence[DeadLetter], *, now: datetime
+) -> None:
+    """Set `letters` aside until an operator retries or discards them."""
+    if letters:
+        values = [
+            {
+                "partition": partition,
+                "offset": letter.offset.sortable(),
+                "event_id": letter.event_id,
+                "conversation_id": letter.conversation_id,
+                "entry": letter.entry,
+                "reason": letter.reason,
+                "traceback": letter.traceback,
+                "attempts": letter.attempts,
+                "now": now,
+            }
+            for letter in letters
+        ]
+        transaction.execute(_PARK, values)
+
+
+def parked_keys(transaction: Connection, partition: Partition) -> set[UUID]:
+    """Return the conversations that wait in `partition`, and the messages of their parked events.
+
+    An event that names one of these waits as well: so order within a conversation is kept.
+    """
+    rows = transaction.execute(_PARKED_KEYS, {"partition": partition})
+    return {key for row in rows for key in row if key is not None}

@@ -1,0 +1,107 @@
+"""The event log: the permanent record of every event with its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, text
+
+from events.contracts.envelope import Envelope
+from events.contracts.offsets import Offset
+from runtime.ids import ConversationId, EventId, MessageId, Partition
+
+Outcome = Literal["applied", "rejected", "parked"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """An event as the log keeps it.
+
+    Attributes:
+        offset: Its place in its partition.
+        envelope: The event, who and when.
+        conversation_id: Its conversation; None where it names a message that does not exist.
+        outcome: What became of it.
+        position: What the projector assigned: a sent message's number, or the read position
+            that took effect.
+        reason: Why it was rejected or parked.
+    """
+
+    offset: Offset
+    envelope: Envelope
+    conversation_id: ConversationId | None
+    outcome: Outcome
+    position: int | None = None
+    reason: str | None = None
+
+
+_INSERT = text(
+    """
+    INSERT INTO event_log.event (partition, "offset", id, type, conversation_id, actor_id,
+        message_id, position, outcome, reason, data, request_id, traceparent, occurred_at,
+        recorded_at)
+    SELECT :partition, r."offset", r.id, r.type, r.conversation_id, r.actor_id, r.message_id,
+        r.position, r.outcome, r.reason, r.data, r.request_id, r.traceparent, r.occurred_at, :now
+    FROM json_to_recordset(CAST(:rows AS json)) AS r("offset" text, id uuid, type text,
+        conversation_id uuid, actor_id uuid, message_id uuid, position int, outcome text,
+        reason text, data jsonb, request_id text, traceparent text, occurred_at timestamptz)
+    """
+)
+_KNOWN = text("SELECT id FROM event_log.event WHERE id = ANY(CAST(:ids AS uuid[]))")
+_REDACT = text(
+    """
+    UPDATE event_log.event
+    SET data = data - 'body' - 'subject' - 'changes' || '{"redacted": true}'
+    WHERE message_id = ANY(CAST(:ids AS uuid[])) AND data ?| ARRAY['body', 'changes']
+    """
+)
+
+
+def record(
+    transaction: Connection, partition: Partition, rows: Sequence[Recorded], *, now: datetime
+) -> None:
+    """Add `rows` to the log."""
+    if rows:
+        values = {"partition": partition, "rows": _as_json(rows), "now": now}
+        transaction.execute(_INSERT, values)
+
+
+def known_ids(transaction: Connection, ids: Collection[EventId]) -> set[UUID]:
+    """Return those of `ids` that the log has already."""
+    if not ids:
+        return set()
+    return set(transaction.execute(_KNOWN, {"ids": list(ids)}).scalars())
+
+
+def redact(transaction: Connection, messages: Collection[MessageId]) -> None:
+    """Take the text of `messages` out of the log, so that no rebuild can bring it back."""
+    if messages:
+        transaction.execute(_REDACT, {"ids": list(messages)})
+
+
+def _as_json(rows: Sequence[Recorded]) -> str:
+    return orjson.dumps(
+        [
+            {
+                "offset": row.offset.sortable(),
+                "id": row.envelope.id,
+                "type": row.envelope.event.type_name(),
+                "conversation_id": row.conversation_id,
+                "actor_id": row.envelope.actor_id,
+                "message_id": row.envelope.event.message,
+                "position": row.position,
+                "outcome": row.outcome,
+                "reason": row.reason,
+                "data": row.envelope.event.payload(),
+                "request_id": row.envelope.request_id,
+                "traceparent": row.envelope.traceparent,
+                "occurred_at": row.envelope.occurred_at,
+            }
+            for row in rows
+        ]
+    ).decode()
