@@ -1,1 +1,1 @@
-"""What the three APIs share: app factory, problems, token guard, consistency tokens, health; imports events.contracts, database, runtime."""
+"""What the three APIs share, from app factory to health; imports contracts, database, runtime."""

@@ -1,0 +1,183 @@
+"""Blueprints of the three APIs: flask-smorest's documentation, our strict reading, typed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
+
+import flask_smorest
+import marshmallow as ma
+from flask import Response
+
+from web.bodies import read_json, read_query
+from web.problems import CATALOGUE, MEDIA_TYPE
+from web.traits import PROBLEMS, PUBLIC, TAKES_QUERY
+
+View = TypeVar("View", bound=Callable[..., Any])
+SchemaLike = ma.Schema | type[ma.Schema]
+
+
+class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest has no types
+    """A blueprint whose decorators document a view and add no more to a request than they must.
+
+    Views return Flask responses: schemas of answers are documentation.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Flask's and flask-smorest's
+        """Take what flask-smorest's blueprint takes."""
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(self._prepare_problem_doc)
+
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:  # Flask's options
+        """Serve `rule` with a view; guarded unless the view is marked `@public`."""
+        decorate: Callable[[View], View] = super().route(rule, **options)
+        return decorate
+
+    def arguments(
+        self,
+        schema: SchemaLike,
+        *,
+        location: Literal["json", "query"] = "json",
+        body_limit: int | None = None,
+        **documentation: Any,  # flask-smorest's example, description, ...
+    ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+        """Read the body or the query strictly and give it to the view as its next positional."""
+        loaded = schema() if isinstance(schema, type) else schema
+        document = super().arguments(loaded, location=location, **documentation)
+
+        def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
+            @functools.wraps(view)
+            def reading(*args: Any, **kwargs: Any) -> Response:  # the view's own
+                value = (
+                    read_json(loaded, body_limit=body_limit)
+                    if location == "json"
+                    else read_query(loaded)
+                )
+                return view(*args, value, **kwargs)
+
+            _copy_documentation(document(view), reading)
+            if location == "query":
+                setattr(reading, TAKES_QUERY, True)
+            return reading
+
+        return decorate
+
+    def response(
+        self, status_code: int, *args: Any, **kwargs: Any
+    ) -> Callable[[View], View]:  # flask-smorest's
+        """Document the answer of a view."""
+        return _documenting(super().response(status_code, *args, **kwargs))
+
+    def alt_response(
+        self, status_code: int, *args: Any, **kwargs: Any
+    ) -> Callable[[View], View]:  # flask-smorest's
+        """Document another answer of a view."""
+        return _documenting(super().alt_response(status_code, *args, **kwargs))
+
+    @staticmethod
+    def doc(**kwargs: Any) -> Callable[[View], View]:  # any OpenAPI member
+        """Add members to the operation in the OpenAPI document."""
+        return _documenting(flask_smorest.Blueprint.doc(**kwargs))
+
+    @staticmethod
+    def problems(*slugs: str) -> Callable[[View], View]:
+        """Document which problems a view answers with, beyond those of every view."""
+        unknown = [slug for slug in slugs if slug not in CATALOGUE]
+        if unknown:
+            raise LookupError(f"not in the catalogue of problems: {', '.join(unknown)}")
+
+        def mark(view: View) -> View:
+            setattr(view, PROBLEMS, (*slugs, *getattr(view, PROBLEMS, ())))
+            return view
+
+        return mark
+
+    def _store_endpoint_docs(
+        self,
+        endpoint: str,
+        obj: Any,  # a function or a MethodView
+        parameters: Any,
+        tags: Any,
+        **options: Any,
+    ) -> None:
+        super()._store_endpoint_docs(endpoint, obj, parameters, tags, **options)
+        for method, info in self._docs[endpoint].items():
+            if method == "parameters":
+                continue
+            view = getattr(obj, method) if isinstance(obj, type) else obj
+            marked = (view, obj)
+            info["operation"] = endpoint if view is obj else f"{method}_{endpoint}".lower()
+            info["public"] = any(getattr(one, PUBLIC, False) for one in marked)
+            info["problems"] = getattr(view, PROBLEMS, ())
+
+    def _prepare_problem_doc(
+        self, doc: dict[str, Any], doc_info: Mapping[str, Any], **_context: object
+    ) -> dict[str, Any]:
+        slugs = ["not-acceptable", "internal-server-error", "service-unavailable"]
+        if not doc_info["public"]:
+            slugs += ["unauthorized", "token-invalid"]
+        if "requestBody" in doc:
+            slugs += ["malformed-json", "unsupported-media-type", "content-too-large"]
+        slugs += ["malformed-query", "invalid-fields", *doc_info["problems"]]
+        documented = {str(status): answer for status, answer in doc["responses"].items()}
+        # flask-smorest names a component of its own for what breaks a schema.
+        documented.pop("422", None)
+        doc["responses"] = {**problem_documents(slugs), "default": _any_problem(), **documented}
+        doc["operationId"] = doc_info["operation"]
+        if doc_info["public"]:
+            doc["security"] = []
+        return doc
+
+
+def problem_documents(slugs: list[str]) -> dict[str, dict[str, Any]]:
+    """Return an OpenAPI response for each status among the problems, each problem an example."""
+    responses: dict[str, dict[str, Any]] = {}
+    for slug in dict.fromkeys(slugs):
+        problem = CATALOGUE[slug]
+        response = responses.setdefault(
+            str(problem.status),
+            {"description": "", "content": _problem_content(), "headers": _headers(problem.status)},
+        )
+        response["description"] = f"{response['description']} {problem.explanation}".strip()
+        response["content"][MEDIA_TYPE].setdefault("examples", {})[slug] = {
+            "value": {
+                "type": f"/problems/{slug}",
+                "title": problem.title,
+                "status": problem.status,
+                "detail": problem.explanation,
+                "instance": "/path/of/the/request",
+                "request_id": "0197f9d1-8c3e-7c02-b1a4-5b0f6d3f2a11",
+            }
+        }
+    return responses
+
+
+def _any_problem() -> dict[str, Any]:
+    return {"description": "Any other problem.", "content": _problem_content()}
+
+
+def _problem_content() -> dict[str, Any]:
+    return {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def _headers(status: int) -> dict[str, Any]:
+    names = ["X-Request-ID"]
+    if status == 401:
+        names.append("WWW-Authenticate")
+    if status in {429, 503}:
+        names.append("Retry-After")
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _documenting(decorate: Callable[[Any], Any]) -> Callable[[View], View]:
+    def document(view: View) -> View:
+        _copy_documentation(decorate(view), view)
+        return view
+
+    return document
+
+
+def _copy_documentation(source: object, target: object) -> None:
+    # flask-smorest's decorators wrap the view once each; all we want of them is this.
+    target._apidoc = source._apidoc  # type: ignore[attr-defined]  # noqa: SLF001

@@ -1,0 +1,97 @@
+"""Reads what a request carries: its JSON body and its query, both strictly."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import marshmallow as ma
+from flask import request
+from werkzeug.http import parse_options_header
+
+from web.problems import CATALOGUE, InvalidFieldsError, ProblemError
+from web.responses import JSON
+from web.strict_json import load, parse
+
+MOST_BYTES = 128 * 1024
+_MOST_PARAMETERS = 100
+_PLAIN_JSON = frozenset({JSON, f"{JSON}; charset=utf-8", f"{JSON};charset=utf-8"})
+
+
+def read_json(schema: ma.Schema, *, body_limit: int | None = None) -> Any:  # what the schema makes
+    """Return the request's JSON body as `schema` loads it.
+
+    Args:
+        schema: What the body must be.
+        body_limit: Bytes at most, where the default of 128 KiB is not right.
+
+    Raises:
+        ProblemError: The body is of another media type, malformed, or breaks the schema.
+    """
+    if body_limit is not None:
+        request.max_content_length = body_limit
+    _check_media_type()
+    return load(schema, parse(request.get_data(cache=False)))
+
+
+def read_query(schema: ma.Schema) -> Any:  # what the schema makes
+    """Return the request's query parameters as `schema` loads them; none may come twice.
+
+    Raises:
+        ProblemError: The query is malformed or breaks the schema.
+    """
+    pairs = query_parameters()
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise InvalidFieldsError(
+            {name: ["May be given once."] for name in values if names.count(name) > 1}
+        )
+    return load(schema, values)
+
+
+def refuse_query() -> None:
+    """Refuse query parameters, for a route that has none."""
+    pairs = query_parameters()
+    if pairs:
+        raise InvalidFieldsError({name: ["There is no such parameter."] for name, _ in pairs})
+
+
+def query_parameters() -> list[tuple[str, str]]:
+    """Return the names and values of the query, in order.
+
+    Raises:
+        ProblemError: It is not percent-encoded UTF-8, or of too many parameters.
+    """
+    raw: str = request.environ.get("QUERY_STRING", "")
+    if not raw:
+        return []
+    try:
+        raw.encode("ascii")
+        return parse_qsl(
+            raw, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
+        )
+    except ValueError as error:
+        raise ProblemError(CATALOGUE["malformed-query"]) from error
+
+
+def _check_media_type() -> None:
+    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        raise _unsupported("The body may not be compressed.", {"Accept-Encoding": "identity"})
+    given: str = request.environ.get("CONTENT_TYPE", "")
+    if given in _PLAIN_JSON or (not given and not _has_body()):
+        return
+    media_type, options = parse_options_header(given)
+    if media_type.lower() != JSON or options.get("charset", "utf-8").lower() not in {
+        "utf-8",
+        "utf8",
+    }:
+        raise _unsupported(f"The body must be {JSON} in UTF-8.", {"Accept": JSON})
+
+
+def _has_body() -> bool:
+    return bool(request.content_length) or "HTTP_TRANSFER_ENCODING" in request.environ
+
+
+def _unsupported(detail: str, headers: dict[str, str]) -> ProblemError:
+    return ProblemError(CATALOGUE["unsupported-media-type"], detail, headers=headers)

@@ -1,0 +1,134 @@
+"""The life of a request: id, guard, what it may ask for, errors, headers, a line in the log."""
+
+from __future__ import annotations
+
+import time
+
+import redis
+import structlog
+from flask import Flask, Response, g, request
+from sqlalchemy import exc as sqlalchemy_errors
+from werkzeug.exceptions import HTTPException
+
+from runtime.errors import MessagingError, UnavailableError
+from runtime.logging import get_logger
+from web import request_ids
+from web.bodies import refuse_query
+from web.guard import Guard, Identity
+from web.negotiation import acceptable
+from web.problems import (
+    BY_STATUS,
+    CATALOGUE,
+    ProblemError,
+    Statuses,
+    error_response,
+    problem_of,
+    problem_response,
+)
+from web.traits import Traits, TraitsByRoute
+
+_log = get_logger(__name__)
+
+# A part that is away or refuses to work just now; whatever else a driver raises is our mistake.
+_AWAY = (
+    sqlalchemy_errors.OperationalError,
+    sqlalchemy_errors.InterfaceError,
+    sqlalchemy_errors.TimeoutError,
+    redis.RedisError,
+)
+_PASSED_ON = ("Allow", "WWW-Authenticate", "Retry-After", "Content-Range")
+
+
+class Lifecycle:
+    """Attaches to a Flask app what every request of ours goes through."""
+
+    def __init__(
+        self, app: Flask, *, guard: Guard | None, statuses: Statuses, cache_control: str
+    ) -> None:
+        """Let `guard` admit requests, if there is one, and answer errors as `statuses` says."""
+        self._guard = guard
+        self._statuses = statuses
+        self._cache_control = cache_control
+        self._traits = TraitsByRoute(app)
+        app.before_request(self._begin)
+        app.after_request(self._finish)
+        app.register_error_handler(MessagingError, self._on_our_error)
+        app.register_error_handler(HTTPException, self._on_http_error)
+        app.register_error_handler(Exception, self._on_unexpected_error)
+        for kind in _AWAY:
+            app.register_error_handler(kind, self._on_part_away)
+
+    def _begin(self) -> Response | None:
+        g.started = time.perf_counter()
+        environ = request.environ
+        g.request_id = request_ids.adopted(environ.get("HTTP_X_REQUEST_ID"))
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        traits = self._traits.of_request()
+        if traits is None:
+            return None
+        if request.method == "OPTIONS":
+            return _options()
+        self._check(traits)
+        return None
+
+    def _check(self, traits: Traits) -> None:
+        if self._guard is not None and not traits.public:
+            self._guard.admit()
+        accept = request.environ.get("HTTP_ACCEPT")
+        if accept and accept != "*/*" and not acceptable(accept, traits.produces):
+            raise ProblemError(CATALOGUE["not-acceptable"])
+        if not traits.takes_query:
+            refuse_query()
+
+    def _finish(self, response: Response) -> Response:
+        headers = response.headers
+        headers[request_ids.HEADER] = g.request_id
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault("Cache-Control", self._cache_control)
+        _log_served(response)
+        return response
+
+    def _on_our_error(self, error: MessagingError) -> Response:
+        if problem_of(error, self._statuses).status == 500:
+            return self._on_unexpected_error(error)
+        if isinstance(error, UnavailableError):
+            _log.warning("part.unavailable", reason=str(error), cause=repr(error.__cause__))
+        return error_response(error, self._statuses)
+
+    def _on_http_error(self, error: HTTPException) -> Response:
+        status = error.code or 500
+        problem = BY_STATUS.get(status) or BY_STATUS[400 if status < 500 else 500]
+        given = error.get_headers(request.environ)
+        return problem_response(
+            problem, headers={name: value for name, value in given if name in _PASSED_ON}
+        )
+
+    def _on_part_away(self, error: Exception) -> Response:
+        _log.warning("part.unavailable", reason=type(error).__name__, cause=str(error).strip())
+        return problem_response(CATALOGUE["service-unavailable"])
+
+    def _on_unexpected_error(self, error: Exception) -> Response:
+        _log.error("request.failed", exc_info=error)
+        return problem_response(CATALOGUE["internal-server-error"])
+
+
+def _options() -> Response:
+    rule = request.url_rule
+    allowed = sorted(rule.methods or ()) if rule is not None else []
+    response = Response(status=204, headers={"Allow": ", ".join(allowed)})
+    del response.headers["Content-Type"]
+    return response
+
+
+def _log_served(response: Response) -> None:
+    rule = request.url_rule
+    identity: Identity | None = g.get("identity")
+    _log.info(
+        "request.served",
+        method=request.method,
+        route=rule.rule if rule is not None else None,
+        status=response.status_code,
+        duration_ms=round((time.perf_counter() - g.started) * 1000, 3),
+        account=str(identity.account_id) if identity is not None else None,
+    )

@@ -1,0 +1,44 @@
+"""Sessions that have ended, kept in Redis for as long as one of their access tokens may run."""
+
+from __future__ import annotations
+
+import redis
+
+from runtime.errors import UnavailableError
+from runtime.ids import SessionId
+
+
+class RevocationList:
+    """The keys `revoked:<session id>` of Redis."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        """Use `client`, whose timeouts bound how long a request waits."""
+        self._redis = client
+
+    def is_revoked(self, session_id: SessionId) -> bool:
+        """Return whether the session has ended.
+
+        Raises:
+            UnavailableError: Redis cannot be reached, so nobody knows.
+        """
+        try:
+            return bool(self._redis.exists(_key(session_id)))
+        except redis.RedisError as error:
+            raise UnavailableError("The list of ended sessions cannot be read just now.") from error
+
+    def revoke(self, session_id: SessionId, *, seconds: int) -> None:
+        """Make the session's access tokens invalid for `seconds`: as long as the youngest runs.
+
+        Raises:
+            UnavailableError: Redis cannot be reached; they may still be valid.
+        """
+        try:
+            self._redis.set(_key(session_id), "1", ex=seconds)
+        except redis.RedisError as error:
+            raise UnavailableError(
+                "The session's access tokens cannot be ended just now; try again."
+            ) from error
+
+
+def _key(session_id: SessionId) -> str:
+    return f"revoked:{session_id}"
