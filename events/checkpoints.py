@@ -26,6 +26,7 @@ _LOCK = text(
     " FOR UPDATE SKIP LOCKED"
 )
 _ALL = text('SELECT partition, "offset", number FROM event_log.checkpoint ORDER BY partition')
+_ONE = text('SELECT "offset", number FROM event_log.checkpoint WHERE partition = :partition')
 _ADVANCE = text(
     'UPDATE event_log.checkpoint SET "offset" = :offset, number = :number, updated_at = :now'
     " WHERE partition = :partition"
@@ -62,6 +63,12 @@ def create(transaction: Connection, partitions: Sequence[int], *, now: datetime)
     """Make the checkpoints that are missing, at the start of their partitions."""
     values = {"partitions": list(partitions), "offset": START.sortable(), "now": now}
     transaction.execute(_CREATE, values)
+
+
+def read(connection: Connection, partition: Partition) -> Checkpoint:
+    """Return the checkpoint of `partition`, without a lock."""
+    row = connection.execute(_ONE, {"partition": partition}).one()
+    return Checkpoint(partition=partition, offset=Offset.parse(row[0]), number=row[1])
 
 
 def read_all(connection: Connection) -> list[Checkpoint]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 import orjson
@@ -13,9 +12,8 @@ from sqlalchemy import Connection, text
 
 from events.contracts.envelope import Envelope
 from events.contracts.offsets import Offset
-from runtime.ids import ConversationId, EventId, MessageId, Partition
-
-Outcome = Literal["applied", "rejected", "parked"]
+from events.contracts.outcomes import Outcome
+from runtime.ids import ConversationId, EventId, Partition
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +28,7 @@ class Recorded:
         position: What the projector assigned: a sent message's number, or the read position
             that took effect.
         reason: Why it was rejected or parked.
+        keeps_payload: Whether the log keeps the event's own fields.
     """
 
     offset: Offset
@@ -38,6 +37,7 @@ class Recorded:
     outcome: Outcome
     position: int | None = None
     reason: str | None = None
+    keeps_payload: bool = True
 
 
 _INSERT = text(
@@ -78,7 +78,7 @@ def known_ids(transaction: Connection, ids: Collection[EventId]) -> set[UUID]:
     return set(transaction.execute(_KNOWN, {"ids": list(ids)}).scalars())
 
 
-def redact(transaction: Connection, messages: Collection[MessageId]) -> None:
+def redact(transaction: Connection, messages: Collection[UUID]) -> None:
     """Take the text of `messages` out of the log, so that no rebuild can bring it back."""
     if messages:
         transaction.execute(_REDACT, {"ids": list(messages)})
@@ -97,7 +97,7 @@ def _as_json(rows: Sequence[Recorded]) -> str:
                 "position": row.position,
                 "outcome": row.outcome,
                 "reason": row.reason,
-                "data": row.envelope.event.payload(),
+                "data": row.envelope.event.payload() if row.keeps_payload else {},
                 "request_id": row.envelope.request_id,
                 "traceparent": row.envelope.traceparent,
                 "occurred_at": row.envelope.occurred_at,

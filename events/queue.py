@@ -27,6 +27,9 @@ from events.contracts.offsets import START, Offset
 from runtime.ids import Epoch, Partition
 from runtime.settings import QueueSettings
 
+# The query API's readiness check looks for this key; it outlives a few missed sweeps.
+HEARTBEAT_KEY = "heartbeat:workers"
+HEARTBEAT_TTL_MS = 15_000
 LIBRARY = (Path(__file__).parent / "append.lua").read_text(encoding="utf-8")
 
 
@@ -133,10 +136,16 @@ class EventQueue:
             self._redis.function_load(LIBRARY, replace=True)
             self._redis.set(EPOCH_KEY, int(epoch))
 
-    def load_function(self) -> None:
-        """Load this version's append function."""
+    def now_ms(self) -> int:
+        """Return Redis's clock, by which offsets are made: milliseconds since 1970."""
         with _unavailable_instead():
-            self._redis.function_load(LIBRARY, replace=True)
+            seconds, microseconds = self._redis.time()
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    def beat_heart(self) -> None:
+        """Tell the readiness checks that workers consume."""
+        with _unavailable_instead():
+            self._redis.set(HEARTBEAT_KEY, self.now_ms(), px=HEARTBEAT_TTL_MS)
 
     def raise_to(self, partition: Partition, *, offset: Offset, number: int) -> None:
         """Let every later entry of `partition` lie behind `offset` and `number`.

@@ -1,1 +1,4 @@
-"""The projection workers: apply queued events to the event log and the read model; imports events, database, runtime."""
+"""The projection workers: apply queued events to event log and read model.
+
+Imports events, database, runtime.
+"""

@@ -1,0 +1,186 @@
+"""Applies a batch of entries within a transaction that holds the partition's checkpoint."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from events import dead_letters, log
+from events.contracts.base import PoisonEventError
+from events.contracts.envelope import Envelope, peek
+from events.contracts.messages import MessageDeleted
+from events.dead_letters import DeadLetter
+from events.log import Recorded
+from events.queue import Entry
+from runtime.ids import Partition
+from workers import facts as known_facts
+from workers.projections import read_model
+from workers.rules.decisions import decide
+from workers.rules.facts import Facts
+
+
+@dataclass(kw_only=True)
+class Counts:
+    """How many events a drain applied, rejected and parked."""
+
+    applied: int = 0
+    rejected: int = 0
+    parked: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add `other`'s."""
+        self.applied += other.applied
+        self.rejected += other.rejected
+        self.parked += other.parked
+
+
+@dataclass(kw_only=True)
+class _Outcome:
+    """What a batch came to: rows for the log, letters to park."""
+
+    recorded: list[Recorded] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+def apply_batch(
+    transaction: Connection,
+    partition: Partition,
+    entries: Sequence[Entry],
+    *,
+    now: datetime,
+    poison: BaseException | None = None,
+) -> Counts:
+    """Decide, log and project `entries`; the caller moves the checkpoint and commits.
+
+    Args:
+        transaction: Holds the lock on the partition's checkpoint.
+        partition: The partition.
+        entries: Entries behind the checkpoint, in order.
+        now: What the log shall say of when they were applied.
+        poison: Why the one entry given could not be applied: it is parked instead.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: The database refuses a row, or is away.
+    """
+    decoded = [(entry, _decode(entry)) for entry in entries]
+    envelopes = [envelope for _, envelope in decoded if isinstance(envelope, Envelope)]
+    facts = known_facts.load(transaction, partition, envelopes)
+    outcome = _Outcome()
+    for entry, envelope in decoded:
+        if isinstance(envelope, PoisonEventError):
+            _park_unreadable(entry, envelope, facts, outcome)
+        elif envelope.id in facts.known:
+            continue  # Appended twice by a client whose connection broke: no second effect.
+        elif poison is not None:
+            _park_poison(entry, envelope, poison, facts, outcome)
+        else:
+            _decide(entry, envelope, facts, outcome)
+    _write(transaction, partition, outcome, now)
+    return _count(outcome)
+
+
+def _decode(entry: Entry) -> Envelope | PoisonEventError:
+    try:
+        return Envelope.decode(entry.envelope)
+    except PoisonEventError as error:
+        return error
+
+
+def _decide(entry: Entry, envelope: Envelope, facts: Facts, outcome: _Outcome) -> None:
+    facts.known.add(envelope.id)
+    decision = decide(envelope, facts)
+    outcome.recorded.append(
+        Recorded(
+            offset=entry.offset,
+            envelope=envelope,
+            conversation_id=decision.conversation_id,
+            outcome=decision.outcome,
+            position=decision.position,
+            reason=decision.reason,
+        )
+    )
+    if decision.outcome == "parked":
+        outcome.letters.append(
+            DeadLetter(
+                offset=entry.offset,
+                entry=entry.envelope,
+                event_id=envelope.id,
+                conversation_id=decision.conversation_id or envelope.event.message,
+                reason=decision.reason or "",
+            )
+        )
+
+
+def _park_unreadable(
+    entry: Entry, error: PoisonEventError, facts: Facts, outcome: _Outcome
+) -> None:
+    event_id, key = peek(entry.envelope)
+    outcome.letters.append(_poisoned(entry, error, event_id, key))
+    if key is not None:
+        facts.parked.add(key)
+
+
+def _park_poison(
+    entry: Entry, envelope: Envelope, error: BaseException, facts: Facts, outcome: _Outcome
+) -> None:
+    event = envelope.event
+    target = facts.messages.get(event.message) if event.message else None
+    conversation = target.conversation_id if target else event.conversation
+    outcome.letters.append(_poisoned(entry, error, envelope.id, conversation or event.message))
+    outcome.recorded.append(
+        Recorded(
+            offset=entry.offset,
+            envelope=envelope,
+            conversation_id=conversation,
+            outcome="parked",
+            reason=str(error).strip().splitlines()[0],
+            # The database may have refused the payload itself: the dead letter keeps it.
+            keeps_payload=False,
+        )
+    )
+
+
+def _poisoned(
+    entry: Entry, error: BaseException, event_id: UUID | None, key: UUID | None
+) -> DeadLetter:
+    return DeadLetter(
+        offset=entry.offset,
+        entry=entry.envelope,
+        event_id=event_id,
+        conversation_id=key,
+        reason=str(error).strip().splitlines()[0],
+        traceback="".join(traceback.format_exception(error)),
+        attempts=1,
+    )
+
+
+def _write(transaction: Connection, partition: Partition, outcome: _Outcome, now: datetime) -> None:
+    log.record(transaction, partition, outcome.recorded, now=now)
+    dead_letters.park(transaction, partition, outcome.letters, now=now)
+    applied = [event for event in outcome.recorded if event.outcome == "applied"]
+    if applied:
+        read_model.apply(transaction, applied)
+    log.redact(transaction, _deleted_for_everyone(applied))
+
+
+def _deleted_for_everyone(applied: Sequence[Recorded]) -> list[UUID]:
+    events = (recorded.envelope.event for recorded in applied)
+    return [
+        event.message_id
+        for event in events
+        if isinstance(event, MessageDeleted) and event.audience == "everyone"
+    ]
+
+
+def _count(outcome: _Outcome) -> Counts:
+    outcomes = [recorded.outcome for recorded in outcome.recorded]
+    return Counts(
+        applied=outcomes.count("applied"),
+        rejected=outcomes.count("rejected"),
+        parked=len(outcome.letters),
+    )

@@ -1,0 +1,31 @@
+"""The edge of the worker, beat and Flower processes: `celery -A workers.celery_main …`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery, signals
+
+from events.celery_app import create_celery
+from runtime.clock import utc_now
+from runtime.logging import configure
+from runtime.settings import BrokerSettings, QueueSettings, Reader, ServiceSettings
+from workers.context import WorkerContext
+from workers.tasks import register
+
+
+@signals.setup_logging.connect
+def _log_our_way(**_arguments: Any) -> None:
+    configure(ServiceSettings.read(Reader()))
+
+
+def create_app() -> Celery:
+    """Return the Celery application of this process, made from its environment."""
+    reader = Reader()
+    queue = QueueSettings.read(reader)
+    application = create_celery(BrokerSettings.read(reader), partitions=queue.partitions)
+    register(application, WorkerContext(reader=reader, queue_settings=queue, clock=utc_now))
+    return application
+
+
+app = create_app()

@@ -1,0 +1,210 @@
+"""The projector: applies a partition's entries in batches, each exactly once, in order.
+
+Log rows, read model rows and checkpoint change in one transaction; the checkpoint's row lock
+admits one projector, so wake-ups may be lost or repeated without harm.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg2 import DataError, IntegrityError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from events import checkpoints
+from events.checkpoints import Checkpoint
+from events.contracts.base import PoisonEventError
+from events.contracts.offsets import Offset
+from events.queue import Entry, EventQueue
+from runtime.clock import Clock
+from runtime.ids import Partition
+from runtime.logging import get_logger
+from workers.batch import Counts, apply_batch
+
+_log = get_logger(__name__)
+# A worker gives other partitions their turn after this; the bell is rung for the rest.
+_DRAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drained:
+    """What a drain did to a partition, and what it left.
+
+    Attributes:
+        partition: Which.
+        applied: Events that took effect.
+        rejected: Events that a rule refused.
+        parked: Events set aside.
+        lag_events: Entries still to be applied.
+        lag_seconds: Age of the oldest of them.
+        busy: Whether another projector held the partition, which goes on with it.
+    """
+
+    partition: Partition
+    applied: int
+    rejected: int
+    parked: int
+    lag_events: int
+    lag_seconds: float
+    busy: bool
+
+
+class Projector:
+    """Drains the partitions of one queue into one database."""
+
+    def __init__(self, queue: EventQueue, engine: Engine, *, batch_size: int, clock: Clock) -> None:
+        """Read from `queue` up to `batch_size` entries at once, apply them through `engine`."""
+        self._queue = queue
+        self._engine = engine
+        self._batch_size = batch_size
+        self._clock = clock
+
+    def drain(self, partition: Partition) -> Drained:
+        """Apply what is queued until nothing is left, another holds the lock, or time is up.
+
+        Raises:
+            QueueUnavailableError: Redis is away.
+            sqlalchemy.exc.DBAPIError: The database is away or refuses; nothing is half done.
+        """
+        counts = Counts()
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        self._queue.clear_bell(partition)
+        while True:
+            reached = self._step(partition, counts)
+            # Look once more now that the lock is released: an append may have landed after our
+            # read, and its projector found the lock taken.
+            left = [] if reached is None else self._queue.read(partition, after=reached, limit=1)
+            if not left or time.monotonic() > deadline:
+                break
+        return Drained(
+            partition=partition,
+            applied=counts.applied,
+            rejected=counts.rejected,
+            parked=counts.parked,
+            lag_events=self._lag(partition) if left else 0,
+            lag_seconds=self._age(left[0].offset) if left else 0.0,
+            busy=reached is None,
+        )
+
+    def _step(self, partition: Partition, counts: Counts) -> Offset | None:
+        """Apply one batch; return up to where all is applied, None where another is at it."""
+        entries: list[Entry] = []
+        try:
+            with self._engine.begin() as transaction:
+                checkpoint = checkpoints.lock(transaction, partition)
+                if checkpoint is None:
+                    return None
+                entries = self._queue.read(
+                    partition, after=checkpoint.offset, limit=self._batch_size
+                )
+                if not entries:
+                    self._settle(transaction, checkpoint)
+                    return checkpoint.offset
+                done = self._apply(transaction, checkpoint, entries)
+        except (PoisonEventError, DBAPIError) as error:
+            if not _is_poison(error):
+                raise
+            self._isolate(partition, entries, counts, error)
+        else:
+            counts.add(done)
+        return entries[-1].offset
+
+    def _apply(
+        self,
+        transaction: Connection,
+        checkpoint: Checkpoint,
+        entries: Sequence[Entry],
+        poison: BaseException | None = None,
+    ) -> Counts:
+        expected = checkpoint.number + len(entries)
+        if entries[-1].number != expected:
+            _log.error(
+                "projection.entries_missing",
+                partition=checkpoint.partition,
+                after=str(checkpoint.offset),
+                missing=entries[-1].number - expected,
+            )
+        now = self._clock()
+        counts = apply_batch(transaction, checkpoint.partition, entries, now=now, poison=poison)
+        last = entries[-1]
+        advanced = Checkpoint(
+            partition=checkpoint.partition, offset=last.offset, number=last.number
+        )
+        checkpoints.advance(transaction, advanced, now=now)
+        return counts
+
+    def _isolate(
+        self,
+        partition: Partition,
+        entries: Sequence[Entry],
+        counts: Counts,
+        error: BaseException,
+    ) -> None:
+        """Find the poison by halves, so that one bad event costs log2(n) tries; park it alone."""
+        if len(entries) == 1:
+            _log.error(
+                "projection.parked",
+                partition=partition,
+                offset=str(entries[0].offset),
+                reason=str(error),
+            )
+            self._transact(partition, entries, counts, poison=error)
+            return
+        middle = len(entries) // 2
+        for half in (entries[:middle], entries[middle:]):
+            try:
+                self._transact(partition, half, counts)
+            except (PoisonEventError, DBAPIError) as cause:
+                if not _is_poison(cause):
+                    raise
+                self._isolate(partition, half, counts, cause)
+
+    def _transact(
+        self,
+        partition: Partition,
+        entries: Sequence[Entry],
+        counts: Counts,
+        *,
+        poison: BaseException | None = None,
+    ) -> None:
+        with self._engine.begin() as transaction:
+            checkpoint = checkpoints.lock(transaction, partition)
+            if checkpoint is None:
+                return  # Another projector took over; it meets the same poison.
+            todo = [entry for entry in entries if entry.offset > checkpoint.offset]
+            done = self._apply(transaction, checkpoint, todo, poison) if todo else Counts()
+        counts.add(done)
+
+    def _settle(self, transaction: Connection, checkpoint: Checkpoint) -> None:
+        """Where entries are gone that were never applied, say so and stop waiting for them."""
+        head = self._queue.numbers()[checkpoint.partition]
+        if head <= checkpoint.number or self._queue.read(
+            checkpoint.partition, after=checkpoint.offset, limit=1
+        ):
+            return
+        _log.error(
+            "projection.entries_missing",
+            partition=checkpoint.partition,
+            after=str(checkpoint.offset),
+            missing=head - checkpoint.number,
+        )
+        settled = Checkpoint(partition=checkpoint.partition, offset=checkpoint.offset, number=head)
+        checkpoints.advance(transaction, settled, now=self._clock())
+
+    def _lag(self, partition: Partition) -> int:
+        with self._engine.connect() as connection:
+            reached = checkpoints.read(connection, partition).number
+        return max(0, self._queue.numbers()[partition] - reached)
+
+    def _age(self, offset: Offset) -> float:
+        return max(0.0, self._clock().timestamp() - offset.ms / 1000)
+
+
+def _is_poison(error: BaseException) -> bool:
+    """Tell an event that can never be applied from a database that is away or broken."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error.orig, DataError | IntegrityError)
+    return isinstance(error, PoisonEventError)

@@ -1,0 +1,1 @@
+"""What becomes of an event: pure decisions over facts, no I/O."""

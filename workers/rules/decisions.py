@@ -1,0 +1,119 @@
+"""Decides each event once, when it is applied; the log keeps the outcome, a replay follows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+from uuid import UUID
+
+from events.contracts.base import Event, PoisonEventError
+from events.contracts.conversations import ConversationRead
+from events.contracts.envelope import Envelope
+from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
+from events.contracts.outcomes import Outcome
+from runtime.ids import AccountId, ConversationId, MessageId
+from workers.rules.facts import Facts, MessageFacts
+
+MESSAGE_NOT_FOUND = "message-not-found"
+BEHIND_DEAD_LETTER = "waits behind a dead letter of its conversation"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What becomes of an event; see `events.log.Recorded` for the fields."""
+
+    outcome: Outcome
+    conversation_id: ConversationId | None
+    position: int | None = None
+    reason: str | None = None
+
+
+def decide(envelope: Envelope, facts: Facts) -> Decision:
+    """Decide `envelope` and carry `facts` along, so that the next event sees its effect.
+
+    Raises:
+        PoisonEventError: There is no rule for this type of event.
+    """
+    waiting = _waits_behind(envelope.event, facts)
+    if waiting:
+        facts.parked |= waiting
+        conversation = envelope.event.conversation
+        return Decision(outcome="parked", conversation_id=conversation, reason=BEHIND_DEAD_LETTER)
+    return _decide(envelope.event, envelope.actor_id, facts)
+
+
+def _waits_behind(event: Event, facts: Facts) -> set[UUID]:
+    """Return the keys of the event, if one of them waits."""
+    keys: set[UUID | None] = {event.conversation, event.message}
+    if event.message is not None and event.message in facts.messages:
+        keys.add(facts.messages[event.message].conversation_id)
+    keys.discard(None)
+    named = {key for key in keys if key is not None}
+    return named if named & facts.parked else set()
+
+
+@singledispatch
+def _decide(event: Event, _actor: AccountId, _facts: Facts) -> Decision:
+    raise PoisonEventError(f"no rule decides {event.type_name()}")
+
+
+@_decide.register
+def _sent(event: MessageSent, actor: AccountId, facts: Facts) -> Decision:
+    conversation = event.conversation_id
+    position = facts.last_positions.get(conversation, 0) + 1
+    facts.last_positions[conversation] = position
+    facts.messages[event.message_id] = MessageFacts(
+        conversation_id=conversation, sender_id=actor, recipient_id=event.recipient_id
+    )
+    return Decision(outcome="applied", conversation_id=conversation, position=position)
+
+
+@_decide.register
+def _edited(event: MessageEdited, actor: AccountId, facts: Facts) -> Decision:
+    target = facts.messages.get(event.message_id)
+    if target is None or target.sender_id != actor or target.deleted or target.hidden_for(actor):
+        return _not_found(target)
+    return Decision(outcome="applied", conversation_id=target.conversation_id)
+
+
+@_decide.register
+def _deleted(event: MessageDeleted, actor: AccountId, facts: Facts) -> Decision:
+    target = facts.messages.get(event.message_id)
+    if target is None or actor not in (target.sender_id, target.recipient_id):
+        return _not_found(target)
+    if event.audience == "everyone":
+        # A sender may take back for everyone what they no longer see themselves.
+        if target.sender_id != actor or target.deleted:
+            return _not_found(target)
+        target.deleted = True
+    elif target.hidden_for(actor):
+        return _not_found(target)
+    elif actor == target.sender_id:
+        target.hidden_for_sender = True
+    else:
+        target.hidden_for_recipient = True
+    return Decision(outcome="applied", conversation_id=target.conversation_id)
+
+
+@_decide.register
+def _read(event: ConversationRead, actor: AccountId, facts: Facts) -> Decision:
+    conversation = event.conversation_id
+    reader = (conversation, actor)
+    last = facts.last_positions.get(conversation, 0)
+    position = max(facts.read_positions.get(reader, 0), min(event.up_to, last))
+    facts.read_positions[reader] = position
+    return Decision(outcome="applied", conversation_id=conversation, position=position)
+
+
+def _not_found(target: MessageFacts | None) -> Decision:
+    # One reason for "not yours" and "no such message": nobody learns what exists.
+    return Decision(
+        outcome="rejected",
+        conversation_id=target.conversation_id if target else None,
+        reason=MESSAGE_NOT_FOUND,
+    )
+
+
+def named_message(event: Event) -> MessageId | None:
+    """Return the message that must be known before `event` is decided."""
+    return event.message if isinstance(event, MessageEdited | MessageDeleted) else None

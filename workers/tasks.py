@@ -1,0 +1,49 @@
+"""The Celery tasks: thin; what they do is in the projector and the sweep."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from celery import Celery
+
+from events.celery_app import PROJECT, SWEEP, SWEEP_QUEUE, wake_projector
+from runtime.ids import Partition
+from workers.context import WorkerContext
+from workers.sweep import sweep
+
+_SWEEP_EVERY_S = 1.0
+
+
+def register(app: Celery, context: WorkerContext) -> None:
+    """Give `app` the tasks `project` and `sweep`, and the schedule of the sweep."""
+
+    @app.task(name=PROJECT, ignore_result=True)
+    def project(partition: int, _rung_by: str | None = None) -> dict[str, Any]:
+        """Apply what is queued in `partition`; Flower shows the answer and the event that rang."""
+        drained = context.projector.drain(Partition(partition))
+        if drained.lag_events and not drained.busy and context.queue.ring(drained.partition):
+            wake_projector(app, drained.partition, None)
+        return asdict(drained)
+
+    @app.task(name=SWEEP, ignore_result=True)
+    def sweep_all() -> dict[str, Any]:
+        """Ring every partition that is behind, open a lost queue, trim what is old."""
+        return asdict(
+            sweep(
+                context.queue,
+                context.engine,
+                clock=context.clock,
+                retention_seconds=context.queue_settings.retention_seconds,
+                wake=lambda partition: wake_projector(app, partition, None),
+            )
+        )
+
+    app.conf.beat_schedule = {
+        SWEEP: {
+            "task": SWEEP,
+            "schedule": _SWEEP_EVERY_S,
+            # A sweep that could not start in time is superseded by the next.
+            "options": {"queue": SWEEP_QUEUE, "expires": 5, "retry": False},
+        }
+    }
