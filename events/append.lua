@@ -36,6 +36,18 @@ local function wait_of(key, rate, burst, cost)
   return 0
 end
 
+local function earlier_answer(key, fingerprint)
+  local known = redis.call('GET', key)
+  if not known then
+    return nil
+  end
+  local told = cmsgpack.unpack(known)
+  if told[1] ~= fingerprint then
+    return { 'mismatch' }
+  end
+  return { 'replayed', told[2], told[3], told[4] }
+end
+
 local function append(keys, args)
   local epoch = redis.call('GET', keys[1])
   if not epoch then
@@ -45,13 +57,9 @@ local function append(keys, args)
   local first_queue = 4
   if fingerprint ~= '' then
     first_queue = 5
-    local known = redis.call('GET', keys[4])
-    if known then
-      local told = cmsgpack.unpack(known)
-      if told[1] ~= fingerprint then
-        return { 'mismatch' }
-      end
-      return { 'replayed', told[2], told[3], told[4] }
+    local earlier = earlier_answer(keys[4], fingerprint)
+    if earlier then
+      return earlier
     end
   end
   for index = first_queue, #keys, 2 do
@@ -83,4 +91,13 @@ local function append(keys, args)
   return { 'appended', epoch, args[5], offsets, rung }
 end
 
+-- recall: tells what a command was answered, without taking it.
+--
+-- KEYS  1 idempotency:<account>:<key>        ARGV  1 fingerprint of the command
+-- Answers one of {'unknown'}, {'mismatch'} and {'replayed', ...} as above.
+local function recall(keys, args)
+  return earlier_answer(keys[1], args[1]) or { 'unknown' }
+end
+
 redis.register_function('append', append)
+redis.register_function{ function_name = 'recall', callback = recall, flags = { 'no-writes' } }

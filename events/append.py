@@ -40,6 +40,11 @@ class CommandRateError(MessagingError):
         super().__init__(f"Too many commands from this account: wait {wait_ms} ms.")
         self.wait_ms = wait_ms
 
+    @property
+    def retry_after(self) -> int:
+        """The time to wait in seconds, rounded up."""
+        return -(-self.wait_ms // 1000)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Idempotency:
@@ -103,6 +108,11 @@ def bell_key(partition: int) -> str:
     return f"bell:{partition}"
 
 
+def idempotency_key(account: AccountId, idempotency: Idempotency) -> str:
+    """Return the key under which a command's receipt is remembered."""
+    return f"idempotency:{account}:{idempotency.key}"
+
+
 def append_arguments(
     placed: Sequence[tuple[Partition, bytes]], intake: Intake, settings: QueueSettings
 ) -> list[Any]:
@@ -116,7 +126,7 @@ def append_arguments(
     idempotency = intake.idempotency
     keys: list[Any] = [EPOCH_KEY, NUMBERS_KEY, f"rate:{intake.account}"]
     if idempotency:
-        keys.append(f"idempotency:{intake.account}:{idempotency.key}")
+        keys.append(idempotency_key(intake.account, idempotency))
     places: dict[int, int] = {}
     events: list[Any] = []
     for partition, entry in placed:

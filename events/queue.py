@@ -15,16 +15,18 @@ from events.append import (
     EPOCH_KEY,
     NUMBERS_KEY,
     Appended,
+    Idempotency,
     Intake,
     QueueUnavailableError,
     append_arguments,
     bell_key,
+    idempotency_key,
     queue_key,
     read_answer,
 )
 from events.contracts.envelope import Envelope
 from events.contracts.offsets import START, Offset
-from runtime.ids import Epoch, Partition
+from runtime.ids import AccountId, Epoch, Partition
 from runtime.settings import QueueSettings
 
 # The query API's readiness check looks for this key; it outlives a few missed sweeps.
@@ -76,6 +78,18 @@ class EventQueue:
         with _unavailable_instead():
             answer = self._redis.fcall("append", *append_arguments(placed, intake, self._settings))
         return read_answer(answer, intake.receipt)
+
+    def recall(self, account: AccountId, idempotency: Idempotency) -> Appended | None:
+        """Return what the command of this key was answered; None where the key is free.
+
+        Raises:
+            IdempotencyKeyReusedError: The key belongs to another command.
+            QueueUnavailableError: Redis is away.
+        """
+        key = idempotency_key(account, idempotency)
+        with _unavailable_instead():
+            answer = self._redis.fcall("recall", 1, key, idempotency.fingerprint)
+        return None if answer == [b"unknown"] else read_answer(answer, b"")
 
     def read(self, partition: Partition, *, after: Offset, limit: int) -> list[Entry]:
         """Return up to `limit` entries behind `after`, oldest first.
