@@ -1,0 +1,180 @@
+"""Whatever is sent, edited, deleted and read, in whatever batches: the fold and Postgres agree."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from events.contracts.base import Event
+from events.contracts.conversations import ConversationRead
+from events.contracts.envelope import Envelope
+from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
+from runtime.ids import AccountId, MessageId, conversation_of, new_id, new_message_id
+from tests.projector.conftest import Harness
+from tests.projector.model import Model
+
+PEOPLE = 3
+person = st.integers(0, PEOPLE - 1)
+some_text = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=8
+)
+changes = st.fixed_dictionaries(
+    {}, optional={"body": some_text, "subject": st.none() | some_text}
+).filter(bool)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("send"), person, person, some_text, st.none() | some_text),
+        st.tuples(st.just("edit"), person, st.integers(0, 9), changes),
+        st.tuples(
+            st.just("delete"), person, st.integers(0, 9), st.sampled_from(["everyone", "me"])
+        ),
+        st.tuples(st.just("read"), person, person, st.integers(1, 8)),
+        st.tuples(st.just("drain")),
+        st.tuples(st.just("repeat"), st.integers(0, 9)),
+    ),
+    max_size=40,
+)
+
+
+class Scenario:
+    """Turns abstract steps into envelopes among accounts that no other example knows."""
+
+    def __init__(self) -> None:
+        self.people = [AccountId(new_id()) for _ in range(PEOPLE)]
+        self.messages: list[MessageId] = []
+
+    def event(self, step: tuple[Any, ...]) -> tuple[Event, AccountId] | None:
+        match step:
+            case ("send", one, other, body, subject) if one != other:
+                conversation = conversation_of(self.people[one], self.people[other])
+                self.messages.append(new_message_id(conversation))
+                sent = MessageSent(
+                    message_id=self.messages[-1],
+                    conversation_id=conversation,
+                    recipient_id=self.people[other],
+                    body=body,
+                    subject=subject,
+                )
+                return sent, self.people[one]
+            case ("edit", one, index, changed):
+                edited = MessageEdited(message_id=self._message(index), changes=changed)
+                return edited, self.people[one]
+            case ("delete", one, index, audience):
+                deleted = MessageDeleted(message_id=self._message(index), audience=audience)
+                return deleted, self.people[one]
+            case ("read", one, other, up_to) if one != other:
+                reader, peer = self.people[one], self.people[other]
+                conversation = conversation_of(reader, peer)
+                read = ConversationRead(conversation_id=conversation, peer_id=peer, up_to=up_to)
+                return read, reader
+        return None
+
+    def _message(self, index: int) -> MessageId:
+        if not self.messages:  # A message that nobody ever sent.
+            return new_message_id(conversation_of(self.people[0], self.people[1]))
+        return self.messages[index % len(self.messages)]
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=steps, batch_size=st.sampled_from([1, 2, 7, 1_000]))
+def test_the_read_model_equals_a_plain_fold(
+    harness: Harness, steps: list[tuple[Any, ...]], batch_size: int
+) -> None:
+    scenario, model, sent = Scenario(), Model(), list[Envelope]()
+    for step in steps:
+        made = scenario.event(step)
+        if made is not None:
+            envelope = harness.envelope(*made)
+            model.fold(envelope)
+            sent.append(envelope)
+            harness.append(envelope)
+        elif step[0] == "repeat" and sent:  # The same event appended again has no second effect.
+            harness.append(sent[step[1] % len(sent)])
+        elif step[0] == "drain":
+            harness.drain_all(batch_size)
+    harness.drain_all(batch_size)
+
+    assert outcomes(harness, sent) == model.outcomes
+    for one, other in combinations(scenario.people, 2):
+        assert_conversation_equals(harness, model, one, other)
+
+
+def outcomes(harness: Harness, sent: list[Envelope]) -> list[str]:
+    rows = query(
+        harness,
+        "SELECT id, outcome FROM event_log.event WHERE id = ANY(CAST(:ids AS uuid[]))",
+        ids=[envelope.id for envelope in sent],
+    )
+    found = {row.id: row.outcome for row in rows}
+    return [found[envelope.id] for envelope in sent]
+
+
+def assert_conversation_equals(
+    harness: Harness, model: Model, one: AccountId, other: AccountId
+) -> None:
+    conversation = conversation_of(one, other)
+    expected = model.conversation(conversation)
+    stored = query(
+        harness,
+        "SELECT * FROM read_model.message WHERE conversation_id = :id ORDER BY position",
+        id=conversation,
+    )
+    assert [
+        (
+            row.id,
+            row.position,
+            row.sender_id,
+            row.recipient_id,
+            row.subject,
+            row.body,
+            row.sent_at,
+            row.edited_at,
+            row.deleted_at,
+            row.read_at,
+            row.hidden_for_sender,
+            row.hidden_for_recipient,
+        )
+        for row in stored
+    ] == [
+        (
+            m.id,
+            m.position,
+            m.sender_id,
+            m.recipient_id,
+            m.subject,
+            m.body,
+            m.sent_at,
+            m.edited_at,
+            m.deleted_at,
+            m.read_at,
+            m.sender_id in m.hidden_for,
+            m.recipient_id in m.hidden_for,
+        )
+        for m in expected
+    ]
+    members = {
+        row.account_id: row
+        for row in query(
+            harness,
+            "SELECT * FROM read_model.conversation_member WHERE conversation_id = :id",
+            id=conversation,
+        )
+    }
+    assert set(members) == ({one, other} if expected else set())
+    for account, row in members.items():
+        assert row.peer_id == (other if account == one else one)
+        assert row.read_position == model.read_positions.get((conversation, account), 0)
+        assert row.unread_count == model.unread(conversation, account)
+        assert row.last_message_id == model.last_visible(conversation, account)
+        assert row.last_activity_at == expected[-1].sent_at
+
+
+def query(harness: Harness, statement: str, **values: Any) -> list[Any]:
+    with harness.engine.connect() as connection:
+        return list(connection.execute(text(statement), values))
