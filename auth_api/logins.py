@@ -1,0 +1,72 @@
+"""Logging in: the limits, the password, the session, in that order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auth_api.accounts import Accounts, Credentials
+from auth_api.errors import LoginFailedError
+from auth_api.failures import LoginFailures
+from auth_api.passwords import Passwords, normalised
+from auth_api.sessions import Sessions
+from auth_api.tokens import Grant
+from web.usernames import UsernameInvalidError, prepare_username
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """Where a login comes from, as far as that can be known."""
+
+    user_agent: str
+    address: str
+
+
+class Logins:
+    """Turns a username and a password into a session."""
+
+    def __init__(
+        self,
+        *,
+        accounts: Accounts,
+        passwords: Passwords,
+        failures: LoginFailures,
+        sessions: Sessions,
+    ) -> None:
+        """Use the parts given."""
+        self._accounts = accounts
+        self._passwords = passwords
+        self._failures = failures
+        self._sessions = sessions
+
+    def login(self, username: str, password: str, client: Client) -> Grant:
+        """Return the grant of a new session.
+
+        Raises:
+            LoginFailedError: No account has this username and password.
+            TooManyFailuresError: Too many logins have failed already.
+            UnavailableError: A part is away; nobody is let in by guess.
+        """
+        name = _prepared(username)
+        typed = normalised(password)
+        with self._failures.attempt(username=name, address=client.address) as attempt:
+            credentials = self._accounts.credentials(name)
+            known = credentials.password_hash if credentials is not None else None
+            attempt.succeeded = self._passwords.matches(typed, known)
+        if credentials is None or not attempt.succeeded:
+            raise LoginFailedError
+        self._rehash(credentials, typed)
+        return self._sessions.open(
+            credentials.account_id, user_agent=client.user_agent, address=client.address
+        )
+
+    def _rehash(self, credentials: Credentials, password: str) -> None:
+        if self._passwords.is_outdated(credentials.password_hash):
+            self._accounts.replace_hash(credentials, self._passwords.hash(password))
+
+
+def _prepared(username: str) -> str:
+    try:
+        return prepare_username(username)
+    except UsernameInvalidError:
+        # No account can have this name; who asks shall see no difference.
+        return username

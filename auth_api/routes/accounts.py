@@ -1,0 +1,53 @@
+"""Creating an account, and seeing one's own."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from auth_api.accounts import Account
+from auth_api.schemas.accounts import AccountSchema, RegisterSchema
+from auth_api.services import current_services
+from runtime.clock import rfc3339
+from web.blueprints import ApiBlueprint
+from web.guard import TokenInvalidError, current_identity, public
+from web.responses import json_response
+
+blueprint = ApiBlueprint("accounts", __name__, description="Creating and seeing accounts.")
+
+
+@blueprint.route("/register", methods=["POST"])
+@public
+@blueprint.arguments(RegisterSchema)
+@blueprint.response(201, AccountSchema)
+@blueprint.problems("username-taken", "email-taken", "too-many-requests")
+def register(body: dict[str, str]) -> Response:
+    """Create an account.
+
+    The answer gives the username in its prepared form. It does not log in.
+    """
+    services = current_services()
+    account = services.accounts.create(
+        username=body["username"],
+        email=body["email"],
+        password_hash=services.passwords.hash(body["password"]),
+    )
+    return json_response(_shown(account), 201, {"Location": "/auth/v1/me"})
+
+
+@blueprint.route("/me", methods=["GET"])
+@blueprint.response(200, AccountSchema)
+def me() -> Response:
+    """Show the account that the access token belongs to."""
+    account = current_services().accounts.get(current_identity().account_id)
+    if account is None:
+        raise TokenInvalidError("The account does not exist any more.")
+    return json_response(_shown(account))
+
+
+def _shown(account: Account) -> dict[str, object]:
+    return {
+        "id": account.id,
+        "username": account.username,
+        "email": account.email,
+        "created_at": rfc3339(account.created_at),
+    }

@@ -1,0 +1,87 @@
+"""Logging in, refreshing, logging out."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from auth_api.cookies import clear_cookies, refresh_token_of_request, set_cookies
+from auth_api.logins import Client
+from auth_api.schemas.sessions import LoginSchema, TokenSchema
+from auth_api.services import Services, current_services
+from auth_api.tokens import Grant
+from web.blueprints import ApiBlueprint
+from web.guard import current_identity, public
+from web.responses import json_response
+
+blueprint = ApiBlueprint("sessions", __name__, description="Tokens, from login to logout.")
+
+_COOKIES = {
+    "Set-Cookie": {
+        "description": (
+            "`refresh_token_cookie` (HttpOnly, Path=/auth/v1) and `csrf_refresh_token` (Path=/),"
+            " both SameSite=Strict."
+        ),
+        "schema": {"type": "string"},
+    }
+}
+
+
+@blueprint.route("/login", methods=["POST"])
+@public
+@blueprint.arguments(LoginSchema)
+@blueprint.response(200, TokenSchema, headers=_COOKIES)
+@blueprint.problems("login-failed", "too-many-failures", "too-many-requests")
+def login(body: dict[str, str]) -> Response:
+    """Start a session.
+
+    An unknown username and a wrong password get the same answer after the same time.
+    """
+    services = current_services()
+    client = Client(
+        user_agent=request.headers.get("User-Agent", "").replace("\0", ""),
+        address=request.remote_addr or "",
+    )
+    return _granted(services, services.logins.login(body["username"], body["password"], client))
+
+
+@blueprint.route("/token", methods=["POST"])
+@public
+@blueprint.response(200, TokenSchema, headers=_COOKIES)
+@blueprint.problems(
+    "refresh-token-invalid", "csrf-token-invalid", "session-revoked", "too-many-requests"
+)
+@blueprint.doc(security=[{"refreshCookie": [], "csrfHeader": []}])
+def refresh() -> Response:
+    """Exchange the refresh cookie for the next one and an access token.
+
+    A refresh token is good for one use, and for 10 seconds more, so that two tabs may refresh at
+    once. Using it later than that ends the whole session.
+    """
+    services = current_services()
+    token = refresh_token_of_request(services.keys)
+    return _granted(services, services.sessions.refresh(token.session_id, token.token_id))
+
+
+@blueprint.route("/logout", methods=["POST"])
+@blueprint.response(204, headers=_COOKIES)
+def logout() -> Response:
+    """End this session: its refresh token at once, its access tokens within 5 seconds."""
+    current_services().sessions.end(current_identity().session_id)
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    clear_cookies(response)
+    return response
+
+
+def _granted(services: Services, grant: Grant) -> Response:
+    response = json_response(
+        {
+            "access_token": services.tokens.access(grant),
+            "token_type": "Bearer",
+            "expires_in": services.tokens.access_seconds,
+        }
+    )
+    set_cookies(
+        response, services.tokens.refresh(grant), ends_at=grant.ends_at, now=services.clock()
+    )
+    return response

@@ -1,0 +1,1 @@
+"""The bodies that auth_api reads and answers."""

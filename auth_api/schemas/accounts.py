@@ -1,0 +1,78 @@
+"""Accounts as clients write and see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from auth_api.passwords import LONGEST, SHORTEST, is_common, normalised
+from web.strict_json import StrictSchema, Text, UsernameField
+
+_LONGEST_EMAIL = 254
+
+
+class EmailField(Text):
+    """An e-mail address of at most 254 characters, without blanks and controls."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Take no bounds of its own."""
+        super().__init__(
+            least=3,
+            most=_LONGEST_EMAIL,
+            validate=[
+                validate.Regexp(r"[^\s\x00-\x1f\x7f-\x9f]*\Z", error="Not a valid email address."),
+                validate.Email(),
+            ],
+            metadata={"format": "email", **kwargs.pop("metadata", {})},
+            **kwargs,
+        )
+
+
+class PasswordField(Text):
+    """A password that is being chosen, loaded in Unicode's form C."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Take no bounds of its own."""
+        super().__init__(
+            least=SHORTEST,
+            most=LONGEST,
+            validate=_uncommon,
+            load_only=True,
+            metadata={"format": "password", **kwargs.pop("metadata", {})},
+            **kwargs,
+        )
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
+        return normalised(super()._deserialize(value))
+
+
+class RegisterSchema(StrictSchema):
+    """What it takes to create an account."""
+
+    username = UsernameField(required=True, metadata={"examples": ["alice"]})
+    email = EmailField(required=True, metadata={"examples": ["alice@example.org"]})
+    password = PasswordField(required=True, metadata={"examples": ["correct horse battery"]})
+
+    @ma.validates_schema
+    def _not_a_copy(self, data: dict[str, str], **_kwargs: object) -> None:
+        password = data["password"].casefold()
+        if password in {data["username"].casefold(), data["email"].casefold()}:
+            raise ma.ValidationError(
+                "May not be the username or the e-mail address.", field_name="password"
+            )
+
+
+class AccountSchema(ma.Schema):
+    """An account as its owner sees it."""
+
+    id = fields.UUID(required=True)
+    username = fields.String(required=True)
+    email = fields.String(required=True)
+    created_at = fields.String(required=True, metadata={"format": "date-time"})
+
+
+def _uncommon(password: str) -> None:
+    if is_common(password):
+        raise ma.ValidationError("Too common: it is among the first that are guessed.")

@@ -1,0 +1,52 @@
+"""Logins and tokens as clients write and see them."""
+
+from __future__ import annotations
+
+import marshmallow as ma
+from marshmallow import fields
+
+from auth_api.passwords import LONGEST
+from web.strict_json import StrictSchema, Text
+
+_LONGEST_USERNAME = 256
+
+
+class LoginSchema(StrictSchema):
+    """What it takes to log in."""
+
+    # Whatever cannot be a username or a password is a wrong one: the answer tells no difference.
+    username = Text(
+        least=1, most=_LONGEST_USERNAME, required=True, metadata={"examples": ["alice"]}
+    )
+    password = Text(
+        least=1,
+        most=LONGEST,
+        required=True,
+        load_only=True,
+        metadata={"format": "password", "examples": ["correct horse battery"]},
+    )
+
+
+class TokenSchema(ma.Schema):
+    """An access token; the refresh token comes as a cookie."""
+
+    access_token = fields.String(required=True)
+    token_type = fields.String(required=True, metadata={"enum": ["Bearer"]})
+    expires_in = fields.Integer(required=True, metadata={"description": "Seconds."})
+
+
+class JwkSchema(ma.Schema):
+    """A public key (RFC 8037)."""
+
+    kty = fields.String(required=True, metadata={"enum": ["OKP"]})
+    crv = fields.String(required=True, metadata={"enum": ["Ed25519"]})
+    use = fields.String(required=True, metadata={"enum": ["sig"]})
+    alg = fields.String(required=True, metadata={"enum": ["EdDSA"]})
+    kid = fields.String(required=True)
+    x = fields.String(required=True)
+
+
+class JwksSchema(ma.Schema):
+    """The public keys by which access tokens are verified (RFC 7517)."""
+
+    keys = fields.List(fields.Nested(JwkSchema), required=True)
