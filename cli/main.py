@@ -1,0 +1,54 @@
+"""The `messaging` command: a thin list of verbs, each loaded only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from local_stack.errors import explain
+from runtime.errors import MessagingError
+
+# Verb: where it is. The order is that of --help.
+_VERBS = {
+    "up": "cli.stack:up",
+    "down": "cli.stack:down",
+    "status": "cli.stack:status",
+    "logs": "cli.stack:logs",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        if cmd_name not in _VERBS:
+            return None
+        module, name = _VERBS[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101  # the table above is ours
+        return command
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="messaging")
+def messaging() -> None:
+    """Run and operate the messaging service."""
+
+
+def main() -> None:
+    """Run the command; what cannot be done is one line on standard error and exit code 1."""
+    try:
+        messaging()
+    except MessagingError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output has had enough, as `head` does.
+        sys.stdout = None
+        sys.exit(0)
+    except OSError as error:
+        click.echo(f"Error: {explain(error)}", err=True)
+        sys.exit(1)

@@ -1,0 +1,111 @@
+"""Makes the secrets of a stack at its first start, each in a file that only its owner can read."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import secrets
+from pathlib import Path
+
+from local_stack import files
+
+DATABASE_ROLES = (
+    "postgres",
+    "messaging_owner",
+    "auth_api",
+    "command_api",
+    "query_api",
+    "worker",
+    "operator",
+    "pgpool",
+    "replicator",
+)
+REDIS_USERS = (
+    "auth_api",
+    "command_api",
+    "query_api",
+    "worker",
+    "flower",
+    "operator",
+    "probe",
+)
+_BYTES = 32
+
+
+class Credentials:
+    """The secrets in one folder, mode 600 each; a missing one is made, an existing one kept."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the secrets in `folder`."""
+        self._folder = folder
+
+    def make(self) -> None:
+        """Make every secret that does not exist yet."""
+        files.folder(self._folder)
+        for path in (
+            *(self.database(role) for role in DATABASE_ROLES),
+            *(self.redis(user) for user in REDIS_USERS),
+            self.consistency_key,
+            self.flower,
+            self.pgpool_admin,
+        ):
+            if not path.exists():
+                files.write(path, secrets.token_urlsafe(_BYTES) + "\n")
+        files.folder(self.signing_keys)
+        if not any(self.signing_keys.glob("*.pem")):
+            self._make_signing_key()
+
+    def database(self, role: str) -> Path:
+        """Return the file with the password of database role `role`."""
+        return self._folder / f"postgres-{role}"
+
+    def redis(self, user: str) -> Path:
+        """Return the file with the password of Redis user `user`."""
+        return self._folder / f"redis-{user}"
+
+    @property
+    def consistency_key(self) -> Path:
+        """The file with the key of the consistency tokens."""
+        return self._folder / "consistency-key"
+
+    @property
+    def flower(self) -> Path:
+        """The file with Flower's password."""
+        return self._folder / "flower"
+
+    @property
+    def pgpool_admin(self) -> Path:
+        """The file with the password of PGPool's own console."""
+        return self._folder / "pgpool-admin"
+
+    @property
+    def signing_keys(self) -> Path:
+        """The folder with the keys that sign access tokens; the last by name signs."""
+        return self._folder / "signing-keys"
+
+    def _make_signing_key(self) -> None:
+        # Imported here: it costs 50 ms, and is needed once in a stack's life.
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+            Ed25519PrivateKey,
+        )
+        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+            Encoding,
+            NoEncryption,
+            PrivateFormat,
+        )
+
+        made = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+        pem = Ed25519PrivateKey.generate().private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+        files.write(self.signing_keys / f"{made}-{secrets.token_hex(4)}.pem", pem)
+
+
+def read(path: Path) -> str:
+    """Return the secret in `path`."""
+    return path.read_text(encoding="utf-8").strip()
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of the secret in `path`, as Redis's ACL files want it."""
+    return hashlib.sha256(read(path).encode()).hexdigest()

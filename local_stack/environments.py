@@ -1,0 +1,90 @@
+"""The environment of each service of ours: what it needs and nothing more, secrets as file names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from local_stack import postgres, settings, valkey
+from local_stack.context import Context
+
+_API_SETTINGS = {
+    "auth_api": settings.LOGIN,
+    "command_api": (*settings.QUEUE, *settings.COMMAND_RATE),
+    "query_api": (),
+}
+
+
+def of_api(context: Context, name: str) -> dict[str, str]:
+    """Return the environment of API `name`."""
+    environment = {
+        **_common(context, name),
+        **_database(context, name, reads=name == "query_api"),
+        **_redis(context, name),
+        **settings.some(context.settings, _API_SETTINGS[name]),
+    }
+    if name == "auth_api":
+        environment["MESSAGING_SIGNING_KEYS_DIR"] = str(context.credentials.signing_keys)
+        return environment
+    environment["MESSAGING_JWKS_URL"] = _jwks_url(context)
+    environment["MESSAGING_CONSISTENCY_KEY_FILE"] = str(context.credentials.consistency_key)
+    environment["MESSAGING_EVENT_PARTITIONS"] = str(context.state.record.event_partitions)
+    if name == "command_api":
+        environment["MESSAGING_BROKER_URL"] = valkey.url(context, name, valkey.BROKER_DB)
+    return environment
+
+
+def of_worker(context: Context, name: str) -> dict[str, str]:
+    """Return the environment of a worker or of beat."""
+    return {
+        **_common(context, name),
+        **_database(context, "worker"),
+        **_redis(context, "worker"),
+        "MESSAGING_BROKER_URL": valkey.url(context, "worker", valkey.BROKER_DB),
+        "MESSAGING_EVENT_PARTITIONS": str(context.state.record.event_partitions),
+        **settings.some(context.settings, settings.QUEUE),
+    }
+
+
+def of_flower(context: Context) -> dict[str, str]:
+    """Return the environment of Flower."""
+    return {
+        **_common(context, "flower"),
+        "MESSAGING_BROKER_URL": valkey.url(context, "flower", valkey.BROKER_DB),
+        "MESSAGING_REDIS_PASSWORD_FILE": str(context.credentials.redis("flower")),
+        "MESSAGING_EVENT_PARTITIONS": str(context.state.record.event_partitions),
+        "MESSAGING_FLOWER_PORT": str(context.port("flower")),
+        "MESSAGING_FLOWER_PASSWORD_FILE": str(context.credentials.flower),
+    }
+
+
+def _common(context: Context, name: str) -> dict[str, str]:
+    return {
+        "PATH": os.defpath,
+        "HOME": str(Path.home()),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "MESSAGING_SERVICE": name,
+        "MESSAGING_PUBLIC_URL": context.state.url,
+        **settings.some(context.settings, settings.ALL),
+    }
+
+
+def _database(context: Context, role: str, *, reads: bool = False) -> dict[str, str]:
+    direct = "replica" if reads else "primary"
+    server = "pgpool" if context.pgpool else direct
+    return {
+        "MESSAGING_DATABASE_URL": postgres.url(context, role, name=server),
+        "MESSAGING_DATABASE_PASSWORD_FILE": str(context.credentials.database(role)),
+    }
+
+
+def _redis(context: Context, user: str) -> dict[str, str]:
+    return {
+        "MESSAGING_REDIS_URL": valkey.url(context, user, valkey.APPLICATION_DB),
+        "MESSAGING_REDIS_PASSWORD_FILE": str(context.credentials.redis(user)),
+    }
+
+
+def _jwks_url(context: Context) -> str:
+    return f"http://127.0.0.1:{context.port('auth_api')}/auth/v1/.well-known/jwks.json"

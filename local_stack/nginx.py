@@ -1,0 +1,70 @@
+"""NGINX, the one public part: three APIs and Flower behind one origin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local_stack import files, templates
+from local_stack.accounts import Account
+from local_stack.context import Context
+from local_stack.service import Service
+
+_UNPRIVILEGED = 1024
+_TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+def service(context: Context) -> Service:
+    """Return NGINX as a service."""
+    folder = _folder(context)
+    options: tuple[str, ...] = ("-e", "stderr", "-p", f"{folder}/", "-c", "nginx.conf")
+    if context.account is not None and _needs_root(context):
+        options += ("-g", "user nobody nogroup;")
+    return Service(
+        name="nginx",
+        wave=6,
+        command=(str(context.binaries.nginx), *options),
+        folder=folder,
+        environment={"TZ": "UTC"},
+        stop_signal="QUIT",
+        account=None if _needs_root(context) else context.account,
+        port=context.port("nginx"),
+        pid_file=folder / "nginx.pid",
+        own_errors=True,
+    )
+
+
+def prepare(context: Context) -> None:
+    """Write NGINX's configuration and its pages."""
+    owner = context.account
+    folder = files.folder(_folder(context), owner=owner)
+    files.folder(folder / "tmp", owner=owner)
+    for name in _TEMPORARY:
+        files.folder(folder / "tmp" / name, owner=owner)
+    values = {
+        "WORKERS": "auto",
+        "LISTEN": context.port("nginx"),
+        "ACCESS_LOG": "/dev/stdout",
+        "AUTH_API": f"127.0.0.1:{context.port('auth_api')}",
+        "COMMAND_API": f"127.0.0.1:{context.port('command_api')}",
+        "QUERY_API": f"127.0.0.1:{context.port('query_api')}",
+        "FLOWER": f"127.0.0.1:{context.port('flower')}",
+        "AUTH_RATE": context.settings.get("MESSAGING_AUTH_RATE", "20"),
+        "AUTH_BURST": context.settings.get("MESSAGING_AUTH_BURST", "100"),
+    }
+    for name in ("nginx.conf", "messaging.conf", "problems.conf"):
+        files.write(folder / name, templates.render(f"nginx/{name}", values), owner=owner)
+    _copy_pages(folder / "html", owner)
+
+
+def _copy_pages(target: Path, owner: Account | None) -> None:
+    files.folder(target, owner=owner)
+    for page in (templates.OPS / "nginx/html").iterdir():
+        files.write(target / page.name, page.read_bytes(), owner=owner)
+
+
+def _needs_root(context: Context) -> bool:
+    return context.port("nginx") < _UNPRIVILEGED
+
+
+def _folder(context: Context) -> Path:
+    return context.state.servers / "nginx"

@@ -1,0 +1,257 @@
+"""The two Postgres servers: a primary, and a standby that streams from it over its own slot."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
+from psycopg2.extensions import encrypt_password
+
+from local_stack import credentials, files, templates
+from local_stack.context import Context
+from local_stack.credentials import DATABASE_ROLES
+from local_stack.errors import StackError
+from local_stack.service import Service
+
+DATABASE = "messaging"
+STANDBY = "standby1"
+_SLOW_STEP_S = 300
+_CONNECT_TIMEOUT_S = 5
+
+
+def folder(context: Context) -> Path:
+    """Return the folder of both servers."""
+    return context.state.servers / "postgres"
+
+
+def services(context: Context) -> list[Service]:
+    """Return the primary and the standby as services."""
+    return [
+        _service(context, "primary", wave=1),
+        _service(context, "replica", wave=2, extra=_standby_options(context)),
+    ]
+
+
+def _service(context: Context, name: str, *, wave: int, extra: Sequence[str] = ()) -> Service:
+    data = folder(context) / name
+    port = context.port(name)
+    options = {
+        "config_file": folder(context) / "postgresql.conf",
+        "hba_file": folder(context) / "pg_hba.conf",
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "cluster_name": name,
+    }
+    set_options = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
+    postgres = str(context.binaries.postgres / "postgres")
+    return Service(
+        name=name,
+        wave=wave,
+        command=(postgres, "-D", str(data), "-p", str(port), *set_options, *extra),
+        # Postgres works in its data folder: that tells its leftovers from another stack's.
+        folder=data,
+        # SIGINT is "fast": SIGTERM would wait for every client to leave.
+        stop_signal="INT",
+        stop_seconds=60,
+        account=context.account,
+        port=port,
+        pid_file=data / "postmaster.pid",
+    )
+
+
+def _standby_options(context: Context) -> Sequence[str]:
+    primary = (
+        f"host=127.0.0.1 port={context.port('primary')} user=replicator"
+        f" application_name={STANDBY} passfile='{_quoted(_passfile(context))}'"
+    )
+    return ("-c", f"primary_conninfo={primary}", "-c", f"primary_slot_name={STANDBY}")
+
+
+def _passfile(context: Context) -> Path:
+    return folder(context) / "replicator.pgpass"
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("\\", "\\\\").replace("'", "\\'")
+
+
+def prepare(context: Context) -> None:
+    """Write the servers' configuration, and make the primary's data folder if there is none."""
+    owner = context.account
+    base = files.folder(folder(context), owner=owner)
+    files.write(
+        base / "postgresql.conf", templates.render("postgres/postgresql.conf", {}), owner=owner
+    )
+    hba = templates.render("postgres/pg_hba.conf", {"NETWORK": "127.0.0.1/32"})
+    files.write(base / "pg_hba.conf", hba, owner=owner)
+    password = credentials.read(context.credentials.database("replicator"))
+    entry = f"127.0.0.1:{context.port('primary')}:*:replicator:{password}\n"
+    files.write(_passfile(context), entry, owner=owner)
+    if not (base / "primary").exists():
+        _initialise(context, base)
+
+
+def _initialise(context: Context, base: Path) -> None:
+    unfinished = base / "primary.unfinished"
+    files.remove_tree(unfinished)
+    password = base / "password"
+    secret = context.credentials.database("postgres").read_bytes()
+    files.write(password, secret, owner=context.account)
+    # The built-in C.UTF-8 knows the cases of all letters and is the same on every machine.
+    _run(
+        context,
+        ["initdb", "-D", str(unfinished), "-U", "postgres", f"--pwfile={password}"]
+        + ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
+        + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums"],
+    )
+    password.unlink()
+    unfinished.rename(base / "primary")
+
+
+def set_up_roles(context: Context, roles_sql: str) -> None:
+    """Make the database, its roles with their present passwords, and the standby's slot.
+
+    All of it may have been done before. The primary must be running.
+
+    Args:
+        context: The stack.
+        roles_sql: What makes the roles, as plain SQL.
+    """
+    with _cursor(context, "postgres") as cursor:
+        cursor.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
+        if cursor.fetchone() is None:
+            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+    with _cursor(context, DATABASE) as cursor:
+        cursor.execute(roles_sql)
+        for role in DATABASE_ROLES:
+            _set_password(context, cursor, role)
+
+
+def _set_password(context: Context, cursor: Cursor, role: str) -> None:
+    password = credentials.read(context.credentials.database(role))
+    # Hashed here, so that no log of the server can hold it.
+    verifier = encrypt_password(password, role, cursor.connection, "scram-sha-256")
+    cursor.execute(
+        sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier))
+    )
+
+
+def make_standby(context: Context) -> None:
+    """Copy the primary into a standby if there is none, or none that could still catch up.
+
+    The primary must be running, the standby not.
+    """
+    base = folder(context)
+    standby = base / "replica"
+    with _cursor(context, DATABASE) as cursor:
+        if standby.exists() and _can_catch_up(context, cursor):
+            return
+        _make_slot_anew(cursor)
+    unfinished = base / "replica.unfinished"
+    files.remove_tree(unfinished)
+    source = f"host=127.0.0.1 port={context.port('primary')} user=replicator"
+    _run(
+        context,
+        ["pg_basebackup", "-D", str(unfinished), "-X", "stream", "-S", STANDBY, "-c", "fast"]
+        + ["-d", f"{source} application_name={STANDBY}", "--no-password"],
+        environment={"PGPASSFILE": str(_passfile(context))},
+    )
+    files.write(unfinished / "standby.signal", "", owner=context.account)
+    files.remove_tree(standby)
+    unfinished.rename(standby)
+
+
+def _can_catch_up(context: Context, cursor: Cursor) -> bool:
+    """Return whether the primary still has all that the standby lacks, and is the one it knows."""
+    cursor.execute("SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", [STANDBY])
+    slot = cursor.fetchone()
+    if slot is None or slot[0] == "lost":
+        return False
+    cursor.execute("SELECT system_identifier FROM pg_control_system()")
+    row = cursor.fetchone()
+    try:
+        told = _run(context, ["pg_controldata", "-D", str(folder(context) / "replica")])
+    except StackError:
+        return False
+    return row is not None and str(row[0]) in told
+
+
+def _make_slot_anew(cursor: Cursor) -> None:
+    # A standby that was just stopped may hold the slot for a moment longer.
+    cursor.execute(
+        "SELECT pg_terminate_backend(active_pid, 5000), pg_drop_replication_slot(slot_name)"
+        " FROM pg_replication_slots WHERE slot_name = %s",
+        [STANDBY],
+    )
+    cursor.execute("SELECT pg_create_physical_replication_slot(%s, true)", [STANDBY])
+
+
+def url(context: Context, role: str, *, name: str = "primary", password: str = "") -> str:
+    """Return the SQLAlchemy address of database `messaging` at server `name` for `role`."""
+    secret = f":{password}" if password else ""
+    port = context.port(name)
+    return f"postgresql+psycopg2://{role}{secret}@127.0.0.1:{port}/{DATABASE}"
+
+
+@contextmanager
+def _cursor(context: Context, database: str) -> Iterator[Cursor]:
+    """Give a superuser's cursor at the primary, in autocommit."""
+    with closing(
+        psycopg2.connect(
+            host="127.0.0.1",
+            port=context.port("primary"),
+            user="postgres",
+            password=credentials.read(context.credentials.database("postgres")),
+            dbname=database,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            application_name="messaging up",
+        )
+    ) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
+
+
+def answers(context: Context) -> bool:
+    """Return whether the primary takes connections and writes."""
+    try:
+        with _cursor(context, "postgres") as cursor:
+            cursor.execute("SELECT pg_is_in_recovery()")
+            return cursor.fetchone() == (False,)
+    except psycopg2.OperationalError:
+        return False
+
+
+def _run(
+    context: Context, command: Sequence[str], *, environment: Mapping[str, str] | None = None
+) -> str:
+    """Run one of Postgres's programs as the servers' user and return what it prints."""
+    account = context.account
+    done = subprocess.run(
+        [str(context.binaries.postgres / command[0]), *command[1:]],
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+        cwd=folder(context),
+        env={"LC_ALL": "C", "PATH": "/usr/bin:/bin", **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_SLOW_STEP_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise _failure(command[0], done.stderr)
+    return done.stdout
+
+
+def _failure(program: str, output: str) -> StackError:
+    if "No space left on device" in output:
+        return StackError("The disk is full: free some space, then run the same again.")
+    last = (output.strip() or "no output").splitlines()[-1]
+    return StackError(f"{program} failed: {last}")

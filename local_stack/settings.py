@@ -1,0 +1,58 @@
+"""Which settings a user may make in the environment of `up`, and which service learns of which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from local_stack.errors import StackError
+
+ALL = ("MESSAGING_LOG_LEVEL", "MESSAGING_PUBLIC_URL")
+QUEUE = (
+    "MESSAGING_QUEUE_LIMIT",
+    "MESSAGING_QUEUE_RETENTION",
+    "MESSAGING_BATCH_SIZE",
+    "MESSAGING_BELL_TTL",
+)
+COMMAND_RATE = ("MESSAGING_COMMAND_RATE", "MESSAGING_COMMAND_BURST")
+# Enforced by NGINX.
+AUTH_RATE = ("MESSAGING_AUTH_RATE", "MESSAGING_AUTH_BURST")
+LOGIN = (
+    "MESSAGING_LOGIN_FAILURES_ACCOUNT",
+    "MESSAGING_LOGIN_FAILURES_ADDRESS",
+    "MESSAGING_LOGIN_WINDOW",
+)
+REDIS = ("MESSAGING_REDIS_MEMORY",)
+
+_NUMBER = (re.compile(r"[1-9][0-9]{0,11}"), "a whole number of at least 1")
+_FORMS = {
+    **dict.fromkeys((*QUEUE, *COMMAND_RATE, *AUTH_RATE, *LOGIN), _NUMBER),
+    "MESSAGING_LOG_LEVEL": (
+        re.compile("DEBUG|INFO|WARNING|ERROR|CRITICAL", re.IGNORECASE),
+        "DEBUG, INFO, WARNING, ERROR or CRITICAL",
+    ),
+    "MESSAGING_PUBLIC_URL": (
+        re.compile(r"https?://[A-Za-z0-9.:\[\]-]+"),
+        "an address without a path, like https://chat.example",
+    ),
+    "MESSAGING_REDIS_MEMORY": (re.compile(r"[1-9][0-9]*[kmg]b"), "a size like 512mb"),
+}
+
+
+def read(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that `environ` makes.
+
+    Raises:
+        StackError: One has no usable value.
+    """
+    made = {name: environ[name] for name in _FORMS if environ.get(name)}
+    for name, value in made.items():
+        form, wanted = _FORMS[name]
+        if not form.fullmatch(value):
+            raise StackError(f"{name}={value!r} is not usable: give {wanted}, or unset it.")
+    return made
+
+
+def some(made: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """Return those of the settings `made` that `names` lists."""
+    return {name: made[name] for name in names if name in made}

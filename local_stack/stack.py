@@ -1,0 +1,239 @@
+"""Starts and stops a whole stack; every step may be interrupted and is completed by the next `up`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from local_stack import (
+    accounts,
+    binaries,
+    credentials,
+    leftovers,
+    pgpool_package,
+    ports,
+    postgres,
+    readiness,
+    services,
+    settings,
+)
+from local_stack import state as states
+from local_stack.context import Context, PgpoolProgram
+from local_stack.errors import StackError
+from local_stack.service import Service
+from local_stack.state import State
+from local_stack.supervisor import Supervisor
+
+_PRIMARY_S = 120
+_STOP_S = 90
+_POLL_S = 0.05
+# How long to leave apt alone after it could not get PGPool.
+_MISSED_PAUSE_S = 3600
+
+
+class Reporter(Protocol):
+    """Where `up` and `down` say what they do."""
+
+    def step(self, text: str) -> None:
+        """Say what is being done now."""
+
+    def note(self, text: str) -> None:
+        """Say what the user should know, to stay on the screen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """What belongs into the database; the rooms above know it."""
+
+    # Makes the roles, again and again without harm.
+    roles_sql: str
+    # Brings the schemas up to date; takes the address of the primary as role messaging_owner.
+    migrate: Callable[[str], None]
+
+
+def up(environ: Mapping[str, str], schema: Schema, report: Reporter) -> State:
+    """Start the stack that `environ` asks for and return once it serves; harmless if it runs.
+
+    Args:
+        environ: The user's environment.
+        schema: What belongs into the database.
+        report: Is told what happens.
+
+    Raises:
+        StackError: It cannot start; the message says the mend.
+    """
+    folder = states.enter(environ)
+    with states.locked(folder):
+        state = states.make(folder, environ)
+        supervisor = Supervisor(state)
+        if supervisor.runs():
+            _say_if_changed(state, environ, report)
+            context = _context(state, _recorded_pgpool(state))
+        else:
+            context = _begin(state, environ, supervisor, report)
+        _start(context, supervisor, schema, report)
+        readiness.wait(state, supervisor, report)
+    return state
+
+
+def _begin(
+    state: State, environ: Mapping[str, str], supervisor: Supervisor, report: Reporter
+) -> Context:
+    """Start supervisor with all services stopped, everything that they need written."""
+    report.step("Preparing")
+    supervisor.shut_down()
+    end_leftovers(state)
+    _settle(state, environ)
+    context = _context(state, _choose_pgpool(state, report))
+    report.step("Writing secrets and configuration")
+    state.credentials.make()
+    services.prepare(context)
+    supervisor.start(services.every(context))
+    return context
+
+
+def _settle(state: State, environ: Mapping[str, str]) -> None:
+    """Decide ports and settings for the coming life."""
+    made = settings.read(environ)
+    port = states.port_of(environ, state.record.ports.get("nginx"))
+    ports.check_public(port)
+    record = replace(state.record, settings=made, ports={**state.record.ports, "nginx": port})
+    state.save(record.with_free_ports())
+
+
+def _say_if_changed(state: State, environ: Mapping[str, str], report: Reporter) -> None:
+    made = settings.read(environ)
+    port = states.port_of(environ, state.record.ports["nginx"])
+    if made != state.record.settings or port != state.record.ports["nginx"]:
+        report.note("It runs with other settings: `messaging down`, then `up`, to use these.")
+
+
+def _context(state: State, pgpool: PgpoolProgram | None) -> Context:
+    account = accounts.for_servers()
+    return Context(
+        state=state,
+        account=account,
+        binaries=binaries.find(account, state.servers / "programs"),
+        pgpool=pgpool,
+    )
+
+
+def _recorded_pgpool(state: State) -> PgpoolProgram | None:
+    record = state.record
+    return (
+        PgpoolProgram(path=record.pgpool, libraries=record.pgpool_libraries)
+        if record.pgpool
+        else None
+    )
+
+
+def _choose_pgpool(state: State, report: Reporter) -> PgpoolProgram | None:
+    account = accounts.for_servers()
+    cache = pgpool_package.cache(dict(os.environ))
+    found = pgpool_package.installed(account) or pgpool_package.unpacked(cache, account)
+    record = state.record
+    why = "see `up` of an hour ago"
+    if found is None and time.time() - record.pgpool_missed > _MISSED_PAUSE_S:
+        report.step("Fetching PGPool from the system's package source")
+        why = pgpool_package.unpack(cache)
+        found = pgpool_package.unpacked(cache, account)
+        record = replace(record, pgpool_missed=0 if found else time.time())
+    if found is None:
+        report.note(
+            f"No PGPool here ({why}): reads go straight to the replica, writes to the primary."
+            " To have it: apt-get install pgpool2, then messaging down and up."
+        )
+    path, libraries = (found.path, found.libraries) if found else ("", "")
+    state.save(replace(record, pgpool=path, pgpool_libraries=libraries))
+    return found
+
+
+def _start(context: Context, supervisor: Supervisor, schema: Schema, report: Reporter) -> None:
+    members = services.every(context)
+    running = {told.name for told in supervisor.services() if told.pid}
+    for wave, names in _waves(members):
+        missing = [name for name in names if name not in running]
+        if missing:
+            report.step("Starting " + ", ".join(missing))
+        for name in missing:
+            supervisor.start_service(name)
+        if wave == 1:
+            _prepare_database(context, schema, report, standby="replica" not in running)
+    # From here on a restart of supervisor itself (SIGHUP) may start all at once.
+    supervisor.configure(members, autostart=True)
+
+
+def _waves(members: Iterable[Service]) -> list[tuple[int, list[str]]]:
+    waves: dict[int, list[str]] = {}
+    for service in members:
+        waves.setdefault(service.wave, []).append(service.name)
+    return sorted(waves.items())
+
+
+def _prepare_database(context: Context, schema: Schema, report: Reporter, *, standby: bool) -> None:
+    deadline = time.monotonic() + _PRIMARY_S
+    while not postgres.answers(context):
+        if time.monotonic() > deadline:
+            log = context.state.logs / "primary.log"
+            raise StackError(f"The primary does not answer: see {log}, then run up again.")
+        time.sleep(_POLL_S)
+    report.step("Setting up roles and replication")
+    postgres.set_up_roles(context, schema.roles_sql)
+    if standby:
+        postgres.make_standby(context)
+    report.step("Migrating the database")
+    owner = "messaging_owner"
+    password = credentials.read(context.credentials.database(owner))
+    schema.migrate(postgres.url(context, owner, password=password))
+
+
+def down(environ: Mapping[str, str], report: Reporter) -> bool:
+    """Stop everything of the stack, data and secrets stay.
+
+    Returns:
+        Whether there was anything to stop.
+    """
+    if states.look(environ) is None:
+        return False
+    with states.locked(states.enter(environ)):
+        state = states.look(environ)
+        if state is None:
+            return False
+        supervisor = Supervisor(state)
+        was_running = supervisor.runs()
+        if was_running:
+            _stop(supervisor, report)
+        supervisor.shut_down()
+        return end_leftovers(state) or was_running
+
+
+def _stop(supervisor: Supervisor, report: Reporter) -> None:
+    """Stop wave after wave, each at once: the servers go last, when nobody uses them any more."""
+    waves = supervisor.waves()
+    for _, names in sorted(waves.items(), reverse=True):
+        report.step("Stopping " + ", ".join(names))
+        for name in names:
+            supervisor.stop_service(name)
+        deadline = time.monotonic() + _STOP_S
+        while any(told.pid for told in supervisor.services() if told.name in names):
+            if time.monotonic() > deadline:
+                break  # Shutting down the supervisor kills what is left.
+            time.sleep(_POLL_S)
+
+
+def end_leftovers(state: State) -> bool:
+    """End what killed services left behind, and remove their sockets; tell if there was any."""
+    found = False
+    for memory in sorted(state.run.glob("*.group")):
+        group = leftovers.recall(memory)
+        found = found or bool(group and leftovers.members(group))
+        leftovers.end(memory)
+        memory.unlink(missing_ok=True)
+    for socket in (*state.sockets.glob("*.sock*"), *state.sockets.glob("pgpool/.s.*")):
+        socket.unlink(missing_ok=True)
+    for name in ("supervisor.pid",):
+        (state.run / name).unlink(missing_ok=True)
+    return found
