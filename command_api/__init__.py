@@ -1,1 +1,4 @@
-"""The command API: accepts writes and deletes and appends their events; imports web, events, database, runtime."""
+"""The command API: accepts writes and deletes and appends their events.
+
+Imports web, events, database, runtime.
+"""

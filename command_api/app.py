@@ -1,0 +1,99 @@
+"""Wires the command API; `gunicorn "command_api.app:create_app()"` serves it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Flask
+from redis import Redis
+
+from command_api.directory import Directory
+from command_api.handlers.context import Tools
+from command_api.problems import STATUSES
+from command_api.routes.batch import batch
+from command_api.routes.conversations import conversations
+from command_api.routes.messages import messages
+from command_api.routes.requests import TOOLS
+from command_api.schemas.batch import COMPONENTS
+from command_api.settings import CommandSettings
+from database.engines import create_engine_for
+from events.celery_app import create_celery, wake_projector
+from events.queue import EventQueue
+from runtime import redis_client
+from runtime.clock import utc_now
+from runtime.errors import UnavailableError
+from runtime.settings import Reader
+from web.access_tokens import TokenVerifier
+from web.app import build_api
+from web.consistency import ConsistencyTokens
+from web.guard import Guard
+from web.health import Check, redis_answers
+from web.keys import JwksKeys
+from web.revocations import RevocationList
+
+DESCRIPTION = """\
+Accepts writes and deletes.
+
+**202 is a promise**: the event is on disk and will be applied, rejected with a reason, or set aside
+where an operator sees it. It is never lost. Whether a message exists and is yours is decided when
+the event is applied: look at `Location`, or send the `Consistency-Token` with any query.
+
+Give a command an `Idempotency-Key`, and it can be repeated without a second effect.
+"""
+
+
+def create_app(settings: CommandSettings | None = None, *, guard: Guard | None = None) -> Flask:
+    """Return the app; it connects to nothing before the first request.
+
+    Args:
+        settings: What the environment holds, unless given.
+        guard: Who checks access tokens, unless the usual one.
+    """
+    settings = settings or CommandSettings.read(Reader())
+    client = redis_client.connect(settings.redis)
+    tools = _tools(settings, client)
+    app, api = build_api(
+        name="command",
+        title=settings.api.title,
+        description=DESCRIPTION,
+        service=settings.api,
+        public_url=settings.api.public_url,
+        statuses=STATUSES,
+        parts={"redis": redis_answers(client), "queue": _queue_is_open(tools.queue)},
+        guard=guard or _guard(settings, client),
+    )
+    app.extensions[TOOLS] = tools
+    for component, schema in COMPONENTS.items():
+        api.spec.components.schema(component, schema=schema)
+    for blueprint in (messages, conversations, batch):
+        api.register_blueprint(blueprint)
+    return app
+
+
+def _tools(settings: CommandSettings, client: Redis) -> Tools:
+    # One thread at a time reads the directory: a connection is all that it needs.
+    engine = create_engine_for(
+        settings.database, application_name="api-write", pool_size=1, autocommit=True
+    )
+    celery = create_celery(settings.broker, partitions=settings.queue.partitions)
+    return Tools(
+        queue=EventQueue(client, settings.queue),
+        directory=Directory(engine),
+        tokens=ConsistencyTokens(settings.consistency_key),
+        rate=settings.rate,
+        wake=partial(wake_projector, celery),
+        clock=utc_now,
+    )
+
+
+def _guard(settings: CommandSettings, client: Redis) -> Guard:
+    verifier = TokenVerifier(JwksKeys(settings.jwks_url), issuer=settings.api.public_url)
+    return Guard(verifier, RevocationList(client))
+
+
+def _queue_is_open(queue: EventQueue) -> Check:
+    def check() -> None:
+        if queue.epoch() is None:
+            raise UnavailableError("The event queue has not been opened yet.")
+
+    return check

@@ -1,0 +1,1 @@
+"""What each command does: decides on an event and appends it; imports web, events, runtime."""

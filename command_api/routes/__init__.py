@@ -1,0 +1,1 @@
+"""The paths of the command API: a schema in, one call of a handler, a 202 out."""

@@ -1,0 +1,113 @@
+"""What the OpenAPI document says about every command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import marshmallow as ma
+
+from web.blueprints import ApiBlueprint
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_EVENT_ID = "01990f5e-7c1a-7b3e-9f60-2f1c5d7a8e11"
+_MESSAGE_ID = "01990f5e-7c1a-7b3e-9f60-31aa5d7a4c09"
+_OPAQUE = (
+    "AQAAAAAAAAABAAMAAAGZD158GgAAAAAAAAAAAZkPXnwaez6fYC8cXXqOEQGZD11xTHPgkNkEqPHrUSMq"
+    "R0tV7mB0c1l3xQzYd9Wn"
+)
+# In every request: the key that makes it repeatable, and what ties it to the client's own logs.
+REQUEST_HEADERS: list[dict[str, Any]] = [
+    {
+        "in": "header",
+        "name": "Idempotency-Key",
+        "description": "Makes the command repeatable: for 24 hours the same command with the same "
+        "key has no second effect and gets the first answer. Quoted or bare; the account's own, "
+        "whatever the session. A command that was refused leaves its key free.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
+    },
+    {
+        "in": "header",
+        "name": "X-Request-ID",
+        "description": "Kept in the answer, the event and the logs if it is of 1 to 128 "
+        "characters `A-Z a-z 0-9 . _ -`; replaced if not.",
+        "schema": {"type": "string"},
+    },
+    {
+        "in": "header",
+        "name": "traceparent",
+        "description": "W3C Trace Context; kept in the event if it is well-formed.",
+        "schema": {"type": "string"},
+        "example": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    },
+]
+_X_REQUEST_ID = {"$ref": "#/components/headers/X-Request-ID"}
+_LOCATION = {
+    "description": "Where the event's status is told.",
+    "required": True,
+    "schema": {"type": "string", "format": "uri-reference"},
+}
+_CONSISTENCY_TOKEN = {
+    "description": "Send it with a query to see the command's effect. Of a batch: one token for "
+    "each partition concerned, comma-separated; missing where all commands were refused.",
+    "schema": {"type": "string"},
+}
+_REPLAYED = {
+    "description": "`true` where the command had been accepted before: this is that answer.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
+ACCEPTED_EXAMPLE: dict[str, Any] = {
+    "event_id": _EVENT_ID,
+    "message_id": _MESSAGE_ID,
+    "status": "accepted",
+    "accepted_at": "2026-03-01T12:00:00.123456Z",
+    "consistency_token": _OPAQUE,
+}
+READ_EXAMPLE = {name: value for name, value in ACCEPTED_EXAMPLE.items() if name != "message_id"}
+BATCH_EXAMPLE: dict[str, Any] = {
+    "results": [
+        ACCEPTED_EXAMPLE,
+        {
+            "type": "/problems/recipient-unknown",
+            "title": "Recipient unknown",
+            "status": 404,
+            "detail": "No account has this username.",
+            "instance": "/command/v1/batch",
+            "request_id": "8b5c1d52-0d7e-4d0b-9df8-6b1f7e1f3a10",
+        },
+    ]
+}
+_PROBLEMS = (
+    "idempotency-key-invalid",
+    "idempotency-key-reused",
+    "rate-exceeded",
+    "queue-unavailable",
+    "queue-full",
+)
+
+
+def accepts(
+    blueprint: ApiBlueprint,
+    schema: type[ma.Schema],
+    *problems: str,
+    example: dict[str, Any],
+) -> Callable[[View], View]:
+    """Document a command: its 202, and the problems that it has beside those of every command."""
+    headers = {
+        "Consistency-Token": _CONSISTENCY_TOKEN,
+        "Idempotent-Replayed": _REPLAYED,
+        "X-Request-ID": _X_REQUEST_ID,
+    }
+    if "results" not in example:
+        headers["Location"] = _LOCATION
+    respond: Callable[[View], View] = blueprint.response(
+        202, schema, description="Accepted.", headers=headers, example=example
+    )
+    mark: Callable[[View], View] = blueprint.problems(*_PROBLEMS, *problems)
+
+    def document(view: View) -> View:
+        return mark(respond(view))
+
+    return document

@@ -1,0 +1,1 @@
+"""What commands and their answers look like as JSON."""

@@ -1,0 +1,78 @@
+"""Batches: the same commands, each with its type and what else a path would say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from marshmallow import fields, validate
+
+from command_api.schemas.commands import (
+    DeletionSchema,
+    EditMessageSchema,
+    ReadConversationSchema,
+    SendMessageSchema,
+    username_field,
+)
+from web.strict_json import StrictSchema, StrictUuid
+
+MOST_COMMANDS = 500
+
+
+def _type(name: str) -> fields.String:
+    return fields.String(required=True, validate=validate.OneOf([name]))
+
+
+def _message_id() -> StrictUuid:
+    return StrictUuid(required=True, metadata={"description": "The message's id."})
+
+
+class BatchSendSchema(SendMessageSchema):
+    """In a batch: send a message."""
+
+    type = _type("send_message")
+
+
+class BatchEditSchema(EditMessageSchema):
+    """In a batch: edit a message."""
+
+    type = _type("edit_message")
+    message_id = _message_id()
+
+
+class BatchDeletionSchema(DeletionSchema):
+    """In a batch: delete a message."""
+
+    type = _type("delete_message")
+    message_id = _message_id()
+
+
+class BatchReadSchema(ReadConversationSchema):
+    """In a batch: mark a conversation as read up to a position."""
+
+    type = _type("read_conversation")
+    username = username_field("The other account of the conversation.")
+
+
+BY_TYPE: Mapping[str, StrictSchema] = {
+    "send_message": BatchSendSchema(),
+    "edit_message": BatchEditSchema(),
+    "delete_message": BatchDeletionSchema(),
+    "read_conversation": BatchReadSchema(),
+}
+COMPONENTS: Mapping[str, StrictSchema] = {
+    type(schema).__name__.removesuffix("Schema"): schema for schema in BY_TYPE.values()
+}
+
+
+class BatchSchema(StrictSchema):
+    """Many commands; each is looked at by itself."""
+
+    commands = fields.List(
+        # Not nested: a bad command must not make the batch a bad one.
+        fields.Raw(
+            allow_none=True,
+            metadata={"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in COMPONENTS]},
+        ),
+        required=True,
+        validate=validate.Length(1, MOST_COMMANDS, error=f"Give 1 to {MOST_COMMANDS} commands."),
+    )
