@@ -30,6 +30,11 @@ class EmailField(Text):
         )
 
 
+def _uncommon(password: str) -> None:
+    if is_common(password):
+        raise ma.ValidationError("Too common: it is among the first that are guessed.")
+
+
 class PasswordField(Text):
     """A password that is being chosen, loaded in Unicode's form C."""
 
@@ -71,8 +76,3 @@ class AccountSchema(ma.Schema):
     username = fields.String(required=True)
     email = fields.String(required=True)
     created_at = fields.String(required=True, metadata={"format": "date-time"})
-
-
-def _uncommon(password: str) -> None:
-    if is_common(password):
-        raise ma.ValidationError("Too common: it is among the first that are guessed.")
