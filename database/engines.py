@@ -36,6 +36,8 @@ def create_engine_for(
     extras.register_uuid()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
     return create_engine(
         make_url(settings.url).set(password=settings.password.reveal()),
+        # A statement's parameters are people's messages: no error text may hold them.
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,

@@ -57,14 +57,18 @@ def running() -> Iterator[Servers]:
     data.mkdir()
     if account:
         shutil.chown(data, account.uid, account.gid)
-    user = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
+    user: dict[str, Any] = (
+        {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
+    )
     found = binaries.find(account, copies)
     servers = Servers(postgres_port=free_port(), valkey_port=free_port())
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         initdb = [found.postgres / "initdb", "-D", data / "pg", "-U", "postgres", "--auth=trust"]
         initdb += ["--encoding=UTF8", "--locale=C", "--no-sync"]
-        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **user)
+        subprocess.run(
+            [str(part) for part in initdb], check=True, stdout=subprocess.DEVNULL, **user
+        )
         postgres = [found.postgres / "postgres", "-D", data / "pg", "-p", servers.postgres_port]
         for option in ("fsync=off", "listen_addresses=127.0.0.1", "unix_socket_directories="):
             postgres += ["-c", option]
@@ -78,8 +82,8 @@ def running() -> Iterator[Servers]:
 
 
 @contextmanager
-def _process(command: list[str], user: dict[str, object]) -> Iterator[None]:
-    process = subprocess.Popen(  # type: ignore[call-overload]  # the user's fields vary
+def _process(command: list[str], user: dict[str, Any]) -> Iterator[None]:
+    process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **user
     )
     try:

@@ -84,6 +84,11 @@ def apply_batch(
     return _count(outcome)
 
 
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without the statement that SQLAlchemy adds."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def _decode(entry: Entry) -> Envelope | PoisonEventError:
     try:
         return Envelope.decode(entry.envelope)
@@ -138,7 +143,7 @@ def _park_poison(
             envelope=envelope,
             conversation_id=conversation,
             outcome="parked",
-            reason=str(error).strip().splitlines()[0],
+            reason=first_line(error),
             # The database may have refused the payload itself: the dead letter keeps it.
             keeps_payload=False,
         )
@@ -153,7 +158,7 @@ def _poisoned(
         entry=entry.envelope,
         event_id=event_id,
         conversation_id=key,
-        reason=str(error).strip().splitlines()[0],
+        reason=first_line(error),
         traceback="".join(traceback.format_exception(error)),
         attempts=1,
     )

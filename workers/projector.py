@@ -22,7 +22,7 @@ from events.queue import Entry, EventQueue
 from runtime.clock import Clock
 from runtime.ids import Partition
 from runtime.logging import get_logger
-from workers.batch import Counts, apply_batch
+from workers.batch import Counts, apply_batch, first_line
 
 _log = get_logger(__name__)
 # A worker gives other partitions their turn after this; the bell is rung for the rest.
@@ -149,7 +149,7 @@ class Projector:
                 "projection.parked",
                 partition=partition,
                 offset=str(entries[0].offset),
-                reason=str(error),
+                reason=first_line(error),
             )
             self._transact(partition, entries, counts, poison=error)
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
-from uuid import UUID
 
 from events.contracts.base import Event, PoisonEventError
 from events.contracts.conversations import ConversationRead
@@ -34,22 +33,17 @@ def decide(envelope: Envelope, facts: Facts) -> Decision:
     Raises:
         PoisonEventError: There is no rule for this type of event.
     """
-    waiting = _waits_behind(envelope.event, facts)
-    if waiting:
-        facts.parked |= waiting
-        conversation = envelope.event.conversation
+    conversation = _conversation_of(envelope.event, facts)
+    keys = {key for key in (conversation, envelope.event.message) if key is not None}
+    if keys & facts.parked:
+        facts.parked |= keys
         return Decision(outcome="parked", conversation_id=conversation, reason=BEHIND_DEAD_LETTER)
     return _decide(envelope.event, envelope.actor_id, facts)
 
 
-def _waits_behind(event: Event, facts: Facts) -> set[UUID]:
-    """Return the keys of the event, if one of them waits."""
-    keys: set[UUID | None] = {event.conversation, event.message}
-    if event.message is not None and event.message in facts.messages:
-        keys.add(facts.messages[event.message].conversation_id)
-    keys.discard(None)
-    named = {key for key in keys if key is not None}
-    return named if named & facts.parked else set()
+def _conversation_of(event: Event, facts: Facts) -> ConversationId | None:
+    target = facts.messages.get(event.message) if event.message is not None else None
+    return target.conversation_id if target else event.conversation
 
 
 @singledispatch
@@ -59,6 +53,9 @@ def _decide(event: Event, _actor: AccountId, _facts: Facts) -> Decision:
 
 @_decide.register
 def _sent(event: MessageSent, actor: AccountId, facts: Facts) -> Decision:
+    if event.message_id in facts.messages:
+        # Within one batch no unique constraint sees it.
+        raise PoisonEventError(f"message {event.message_id} was sent before")
     conversation = event.conversation_id
     position = facts.last_positions.get(conversation, 0) + 1
     facts.last_positions[conversation] = position

@@ -1,0 +1,111 @@
+"""A lost, replaced or turned-back Redis is opened before anything is appended to it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from events.append import QueueUnavailableError
+from events.opening import PartitionCountError, ensure_open
+from events.queue import EventQueue
+from runtime.clock import utc_now
+from tests.projector.conftest import SETTINGS, Harness
+from tests.projector.test_projector import Pair
+from workers.sweep import sweep
+
+
+def reopen(harness: Harness) -> None:
+    ensure_open(harness.queue, harness.engine, clock=utc_now)
+
+
+def test_an_empty_redis_refuses_appends_until_opened_under_a_new_epoch(harness: Harness) -> None:
+    pair = Pair(harness)
+    harness.append(pair.sent("one"))
+    harness.drain_all()
+    before = harness.queue.epoch()
+    assert before is not None
+    harness.queue._redis.flushall()
+    with pytest.raises(QueueUnavailableError):
+        harness.append(pair.sent("refused"))
+    reopen(harness)
+    assert harness.queue.epoch() == before + 1
+    harness.append(pair.sent("two"))
+    harness.drain_all()
+    assert pair.bodies() == ["one", "two"]
+
+
+def test_a_replaced_redis_whose_clock_is_behind_hides_no_event(harness: Harness) -> None:
+    pair = Pair(harness)
+    harness.append(pair.sent("one"))
+    harness.drain_all()
+    partition = harness.queue.partition_of(pair.sent())
+    # As if the checkpoint had been reached an hour ahead of the clock of the Redis we have.
+    with harness.engine.begin() as connection:
+        future = f"{harness.queue.now_ms() + 3_600_000:020d}-{0:020d}"
+        connection.exec_driver_sql(
+            'UPDATE event_log.checkpoint SET "offset" = %s WHERE partition = %s',
+            (future, partition),
+        )
+    harness.queue._redis.flushall()
+    reopen(harness)
+    harness.append(pair.sent("two"))
+    harness.append(pair.sent("three"))
+    harness.drain_all()
+    assert pair.bodies() == ["one", "two", "three"]
+
+
+def test_a_redis_put_back_to_an_older_state_is_opened_anew(harness: Harness) -> None:
+    pair = Pair(harness)
+    partition = harness.queue.partition_of(pair.sent())
+    harness.append(pair.sent("one"))
+    before, number = harness.queue.epoch(), harness.queue.numbers()[partition]
+    harness.append(pair.sent("two"))
+    harness.drain_all()
+    harness.queue._redis.hset("queue:numbers", partition, number)
+    reopen(harness)
+    assert before is not None
+    assert harness.queue.epoch() == before + 1
+    harness.append(pair.sent("three"))
+    harness.drain_all()
+    assert pair.bodies() == ["one", "two", "three"]
+
+
+def test_opening_an_open_queue_changes_nothing(harness: Harness) -> None:
+    epoch = harness.queue.epoch()
+    reopen(harness)
+    assert harness.queue.epoch() == epoch
+
+
+def test_another_number_of_partitions_is_refused(harness: Harness) -> None:
+    other = EventQueue(harness.queue._redis, dataclasses.replace(SETTINGS, partitions=8))
+    with pytest.raises(PartitionCountError, match="set it back to 4"):
+        ensure_open(other, harness.engine, clock=utc_now)
+
+
+def test_a_sweep_rings_what_is_behind_once_and_trims_what_is_old(harness: Harness) -> None:
+    pair = Pair(harness)
+    harness.drain_all()
+    partition = harness.queue.partition_of(pair.sent())
+    harness.append(pair.sent("one"))
+    harness.queue.clear_bell(partition)  # The wake-up was lost.
+    woken: list[int] = []
+
+    def run(retention: int) -> int:
+        return sweep(
+            harness.queue,
+            harness.engine,
+            clock=utc_now,
+            retention_seconds=retention,
+            wake=woken.append,
+        ).lag_events
+
+    assert run(86_400) == 1
+    assert run(86_400) == 1  # The bell still rings: no second wake-up.
+    assert woken == [partition]
+    run(-3_600)  # Everything is older than this retention, but one entry is not applied.
+    assert harness.queue._redis.xlen(f"queue:{partition}") == 2 or pair.bodies() == []
+    harness.drain_all()
+    assert pair.bodies() == ["one"]
+    assert run(-3_600) == 0
+    assert harness.queue._redis.xlen(f"queue:{partition}") == 1
