@@ -18,15 +18,15 @@ from local_stack import stack
 from local_stack import status as stack_status
 from local_stack.state import State
 
-_CURL = (
-    """curl -s {url}/auth/v1/register -H 'Content-Type: application/json' """
-    """-d '{{"username":"alice","email":"alice@example.com","password":"correct horse 1"}}'""",
-    """TOKEN=$(curl -s {url}/auth/v1/login -H 'Content-Type: application/json' """
-    """-d '{{"username":"alice","password":"correct horse 1"}}' """
-    """| sed 's/.*"access_token": *"\\([^"]*\\).*/\\1/')""",
-    """curl -s {url}/command/v1/messages -H "Authorization: Bearer $TOKEN" """
-    """-H 'Content-Type: application/json' -d '{{"to":"bob","body":"Hello"}}'""",
-)
+_CURL = r"""
+for name in alice bob; do curl -s URL/auth/v1/register -H 'Content-Type: application/json' \
+  -d "{\"username\":\"$name\",\"email\":\"$name@example.com\",\"password\":\"correct horse\"}"; done
+TOKEN=$(curl -s URL/auth/v1/login -H 'Content-Type: application/json' \
+  -d '{"username":"alice","password":"correct horse"}' \
+  | grep -o '"access_token": *"[^"]*' | cut -d'"' -f4)
+curl -s URL/command/v1/messages -H "Authorization: Bearer $TOKEN" \
+  -H 'Content-Type: application/json' -d '{"to":"bob","body":"Hello, Bob"}'
+"""
 
 
 class _Screen:
@@ -80,8 +80,7 @@ def _welcome(console: Console, state: State) -> None:
     console.print("[bold green]The messaging service is up.[/]")
     console.print(table)
     console.print("\nTry it:")
-    for line in _CURL:
-        console.print(line.format(url=url), markup=False, highlight=False)
+    console.print(_CURL.strip().replace("URL", url), markup=False, highlight=False)
 
 
 @click.command()

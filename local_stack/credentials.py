@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import secrets
 from pathlib import Path
@@ -94,7 +94,7 @@ class Credentials:
             PrivateFormat,
         )
 
-        made = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+        made = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
         pem = Ed25519PrivateKey.generate().private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
         )

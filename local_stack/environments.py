@@ -1,4 +1,4 @@
-"""The environment of each service of ours: what it needs and nothing more, secrets as file names."""
+"""The environment of each service of ours: what it needs, no more; secrets as file names."""
 
 from __future__ import annotations
 

@@ -15,8 +15,10 @@ def service(context: Context) -> Service:
     return Service(
         name="flower",
         wave=5,
-        command=(sys.executable, "-P", "-m", "celery", "-A", "workers.celery_main")
-        + ("flower", f"--conf={configuration}"),
+        command=(
+            *(sys.executable, "-P", "-m", "celery", "-A", "workers.celery_main"),
+            *("flower", f"--conf={configuration}"),
+        ),
         folder=context.state.run,
         environment=environments.of_flower(context),
         port=context.port("flower"),

@@ -27,8 +27,10 @@ def services(context: Context) -> list[Service]:
             name="pgpool",
             wave=3,
             # -D: a node's state at the last stop says nothing about now.
-            command=(program.path, "-n", "-D", "-f", "pgpool.conf", "-F", "pcp.conf")
-            + ("-a", "pool_hba.conf"),
+            command=(
+                *(program.path, "-n", "-D", "-f", "pgpool.conf"),
+                *("-F", "pcp.conf", "-a", "pool_hba.conf"),
+            ),
             folder=folder,
             environment={"LD_LIBRARY_PATH": program.libraries} if program.libraries else {},
             stop_signal="INT",
@@ -52,7 +54,7 @@ def prepare(context: Context) -> None:
         "LISTEN": "127.0.0.1",
         "PORT": context.port("pgpool"),
         "ADMIN_PORT": context.port("pgpool_admin"),
-        "SOCKETS": _sockets(context),
+        "SOCKETS": str(_sockets(context)).replace("'", "''"),
         "PRIMARY_HOST": "127.0.0.1",
         "PRIMARY_PORT": context.port("primary"),
         "STANDBY_HOST": "127.0.0.1",

@@ -105,9 +105,11 @@ def _initialise(context: Context, base: Path) -> None:
     # The built-in C.UTF-8 knows the cases of all letters and is the same on every machine.
     _run(
         context,
-        ["initdb", "-D", str(unfinished), "-U", "postgres", f"--pwfile={password}"]
-        + ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
-        + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums"],
+        [
+            *("initdb", "-D", str(unfinished), "-U", "postgres", f"--pwfile={password}"),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums"),
+        ],
     )
     password.unlink()
     unfinished.rename(base / "primary")
@@ -157,8 +159,10 @@ def make_standby(context: Context) -> None:
     source = f"host=127.0.0.1 port={context.port('primary')} user=replicator"
     _run(
         context,
-        ["pg_basebackup", "-D", str(unfinished), "-X", "stream", "-S", STANDBY, "-c", "fast"]
-        + ["-d", f"{source} application_name={STANDBY}", "--no-password"],
+        [
+            *("pg_basebackup", "-D", str(unfinished), "-X", "stream", "-S", STANDBY),
+            *("-c", "fast", "--no-password", "-d", f"{source} application_name={STANDBY}"),
+        ],
         environment={"PGPASSFILE": str(_passfile(context))},
     )
     files.write(unfinished / "standby.signal", "", owner=context.account)

@@ -1,4 +1,4 @@
-"""Starts and stops a whole stack; every step may be interrupted and is completed by the next `up`."""
+"""Starts and stops a whole stack; what an interrupted `up` left undone, the next one does."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -68,7 +68,7 @@ def _stopped(name: str, ports: Mapping[str, int]) -> ServiceStatus:
 def _described(told: Told, ports: Mapping[str, int]) -> ServiceStatus:
     since = None
     if told.since is not None:
-        moment = datetime.datetime.fromtimestamp(told.since, datetime.UTC)
+        moment = dt.datetime.fromtimestamp(told.since, dt.UTC)
         since = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     return ServiceStatus(
         name=told.name, pid=told.pid, state=told.state, port=ports.get(told.name), since=since

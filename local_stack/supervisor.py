@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -143,10 +144,8 @@ class Supervisor:
 
     def shut_down(self) -> None:
         """End it and what it still runs; returns when all is gone."""
-        try:
+        with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Fault):
             self._call("shutdown")
-        except (OSError, http.client.HTTPException, xmlrpc.client.Fault):
-            pass
         group = leftovers.recall(self._memory)
         deadline = time.monotonic() + (group.stop_seconds if group else 0)
         while group and leftovers.members(group) and time.monotonic() < deadline:
@@ -156,7 +155,8 @@ class Supervisor:
 
     def _tolerant(self, method: str, name: str) -> None:
         try:
-            self._call(method, name, False)
+            wait = False
+            self._call(method, name, wait)
         except xmlrpc.client.Fault as fault:
             # Already started, not running: as wanted.
             if not any(word in fault.faultString for word in ("ALREADY_STARTED", "NOT_RUNNING")):

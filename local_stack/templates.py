@@ -6,24 +6,17 @@ variables, and the shell's. The `envsubst` of the NGINX image understands the sa
 
 from __future__ import annotations
 
-import string
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 OPS = Path(__file__).resolve().parent.parent / "ops"
 
 
-class _Template(string.Template):
-    pattern = r"""
-        \$(?:
-          (?P<escaped>(?!)) |
-          (?P<named>(?!)) |
-          \{(?P<braced>[A-Z][A-Z0-9_]*)\} |
-          (?P<invalid>(?!))
-        )
-    """
+_PLACE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
 def render(name: str, values: Mapping[str, object]) -> str:
     """Return the text of `ops/<name>` with `values` put in; a name without value is an error."""
-    return _Template((OPS / name).read_text(encoding="utf-8")).substitute(values)
+    text = (OPS / name).read_text(encoding="utf-8")
+    return _PLACE.sub(lambda place: str(values[place[1]]), text)
