@@ -131,7 +131,8 @@ class EventQueue:
     def trim(self, partition: Partition, *, before: Offset) -> int:
         """Drop the entries below `before`; return how many."""
         with _unavailable_instead():
-            return int(self._redis.xtrim(queue_key(partition), minid=str(before)))
+            key = queue_key(partition)
+            return int(self._redis.xtrim(key, minid=str(before), approximate=False))
 
     def epoch(self) -> Epoch | None:
         """Return the epoch that Redis knows; None while the streams are not opened."""
