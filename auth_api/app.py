@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from auth_api.cookies import configure_cookies
 from auth_api.errors import STATUSES
@@ -43,6 +44,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         parts={"database": database_answers(engine), "redis": redis_answers(client)},
         guard=Guard(TokenVerifier(services.keys, issuer=issuer), RevocationList(client)),
     )
+    # NGINX sets X-Forwarded-For, and nothing but NGINX reaches us: we listen on loopback alone.
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1)  # type: ignore[method-assign]  # Flask's way
     configure_cookies(app, services.keys, issuer=issuer)
     app.extensions.update(services.attach())
     for blueprint in (accounts.blueprint, sessions.blueprint, keys.blueprint):

@@ -8,11 +8,11 @@ from typing import Literal
 
 import marshmallow as ma
 from flask import Flask, Response
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 import runtime.logging
 from runtime.errors import MessagingError
 from runtime.settings import Reader, ServiceSettings
+from web.access_log import AccessLog
 from web.blueprints import ApiBlueprint
 from web.bodies import MOST_BYTES
 from web.guard import Guard, public
@@ -80,7 +80,13 @@ def build_api(  # noqa: PLR0913  # a factory's keywords, each told apart below
     runtime.logging.configure(service)
     prefix = f"/{name}/v1"
     app = _flask_app(title)
-    Lifecycle(app, guard=guard, statuses=statuses, cache_control=_CACHE_CONTROL[name])
+    Lifecycle(
+        app,
+        guard=guard,
+        statuses=statuses,
+        cache_control=_CACHE_CONTROL[name],
+        access_log=AccessLog(service=service.service),
+    )
     api = Api(app, prefix=prefix, description=description, public_url=public_url)
     api.register_blueprint(_health(Readiness(parts)))
     app.register_blueprint(api.document_page(), url_prefix=prefix)
@@ -99,8 +105,6 @@ def _flask_app(title: str) -> Flask:
     # A path has one spelling; a redirect would lose the body of a command.
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
-    # NGINX sets these, and nothing but NGINX reaches a service: it listens on loopback alone.
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]  # Flask's documented way
     return app
 
 

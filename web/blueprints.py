@@ -10,7 +10,7 @@ import flask_smorest
 import marshmallow as ma
 from flask import Response
 
-from web.bodies import read_json, read_query
+from web.bodies import QueryReader, read_json
 from web.problems import CATALOGUE, MEDIA_TYPE
 from web.traits import PROBLEMS, PUBLIC, TAKES_QUERY
 
@@ -44,17 +44,17 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smor
     ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
         """Read the body or the query strictly and give it to the view as its next positional."""
         loaded = schema() if isinstance(schema, type) else schema
+        read: Callable[[], Any]
+        if location == "json":
+            read = functools.partial(read_json, loaded, body_limit=body_limit)
+        else:
+            read = QueryReader(loaded).read
         document = super().arguments(loaded, location=location, **documentation)
 
         def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
             @functools.wraps(view)
             def reading(*args: Any, **kwargs: Any) -> Response:  # the view's own
-                value = (
-                    read_json(loaded, body_limit=body_limit)
-                    if location == "json"
-                    else read_query(loaded)
-                )
-                return view(*args, value, **kwargs)
+                return view(*args, read(), **kwargs)
 
             _copy_documentation(document(view), reading)
             if location == "query":

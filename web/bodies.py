@@ -34,20 +34,39 @@ def read_json(schema: ma.Schema, *, body_limit: int | None = None) -> Any:  # wh
     return load(schema, parse(request.get_data(cache=False)))
 
 
-def read_query(schema: ma.Schema) -> Any:  # what the schema makes
-    """Return the request's query parameters as `schema` loads them; none may come twice.
+class QueryReader:
+    """Reads the query parameters that a schema describes; none may come twice."""
 
-    Raises:
-        ProblemError: The query is malformed or breaks the schema.
-    """
-    pairs = query_parameters()
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise InvalidFieldsError(
-            {name: ["May be given once."] for name in values if names.count(name) > 1}
-        )
-    return load(schema, values)
+    def __init__(self, schema: ma.Schema) -> None:
+        """Read as `schema` says."""
+        self._schema = schema
+        self._defaults: dict[str, Any] | None = None
+
+    def read(self) -> Any:  # what the schema makes
+        """Return the request's query parameters as the schema loads them.
+
+        Raises:
+            ProblemError: The query is malformed or breaks the schema.
+        """
+        pairs = query_parameters()
+        if not pairs:
+            return self._of_none()
+        values = dict(pairs)
+        if len(values) != len(pairs):
+            names = [name for name, _ in pairs]
+            raise InvalidFieldsError(
+                {name: ["May be given once."] for name in values if names.count(name) > 1}
+            )
+        return load(self._schema, values)
+
+    def _of_none(self) -> Any:
+        # Most queries have no parameters, and loading the defaults costs 20 microseconds.
+        if self._defaults is not None:
+            return dict(self._defaults)
+        loaded = load(self._schema, {})
+        if isinstance(loaded, dict):
+            self._defaults = dict(loaded)
+        return loaded
 
 
 def refuse_query() -> None:

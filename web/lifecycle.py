@@ -13,8 +13,9 @@ from werkzeug.exceptions import HTTPException
 from runtime.errors import MessagingError, UnavailableError
 from runtime.logging import get_logger
 from web import request_ids
+from web.access_log import AccessLog
 from web.bodies import refuse_query
-from web.guard import Guard, Identity
+from web.guard import Guard
 from web.negotiation import acceptable
 from web.problems import (
     BY_STATUS,
@@ -43,12 +44,19 @@ class Lifecycle:
     """Attaches to a Flask app what every request of ours goes through."""
 
     def __init__(
-        self, app: Flask, *, guard: Guard | None, statuses: Statuses, cache_control: str
+        self,
+        app: Flask,
+        *,
+        guard: Guard | None,
+        statuses: Statuses,
+        cache_control: str,
+        access_log: AccessLog,
     ) -> None:
         """Let `guard` admit requests, if there is one, and answer errors as `statuses` says."""
         self._guard = guard
         self._statuses = statuses
         self._cache_control = cache_control
+        self._access_log = access_log
         self._traits = TraitsByRoute(app)
         app.before_request(self._begin)
         app.after_request(self._finish)
@@ -86,7 +94,7 @@ class Lifecycle:
         headers[request_ids.HEADER] = g.request_id
         headers["X-Content-Type-Options"] = "nosniff"
         headers.setdefault("Cache-Control", self._cache_control)
-        _log_served(response)
+        self._access_log.write(response)
         return response
 
     def _on_our_error(self, error: MessagingError) -> Response:
@@ -119,16 +127,3 @@ def _options() -> Response:
     response = Response(status=204, headers={"Allow": ", ".join(allowed)})
     del response.headers["Content-Type"]
     return response
-
-
-def _log_served(response: Response) -> None:
-    rule = request.url_rule
-    identity: Identity | None = g.get("identity")
-    _log.info(
-        "request.served",
-        method=request.method,
-        route=rule.rule if rule is not None else None,
-        status=response.status_code,
-        duration_ms=round((time.perf_counter() - g.started) * 1000, 3),
-        account=str(identity.account_id) if identity is not None else None,
-    )
