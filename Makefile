@@ -1,0 +1,47 @@
+PYTHON ?= python3
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status logs demo test check bench pins
+
+help: ## List these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+up: ## Set up .venv and start everything on this machine
+	@scripts/set-up runtime
+	@.venv/bin/messaging up
+
+down: ## Stop everything; data stays
+	@scripts/set-up runtime
+	@.venv/bin/messaging down
+
+status: ## List every process
+	@scripts/set-up runtime
+	@.venv/bin/messaging status
+
+logs: ## Show the services' logs
+	@scripts/set-up runtime
+	@.venv/bin/messaging logs
+
+demo: ## Send the sample conversations through the running stack
+	@scripts/set-up runtime
+	@.venv/bin/messaging demo
+
+test: ## Run all tests
+	@scripts/set-up development
+	.venv/bin/python -m pytest
+
+check: ## Run linters, type checker and import rules
+	@scripts/set-up development
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: ## Measure the running stack
+	@scripts/set-up development
+	.venv/bin/python -m bench
+
+pins: ## Renew requirements/*.txt from requirements/*.in
+	@scripts/set-up development
+	scripts/pins
