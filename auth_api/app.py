@@ -11,7 +11,7 @@ from auth_api.routes import accounts, keys, sessions
 from auth_api.services import Services
 from auth_api.settings import Settings
 from database.engines import create_engine_for
-from runtime.redis_clients import redis_client
+from runtime import redis_client
 from runtime.settings import Reader
 from web.access_tokens import TokenVerifier
 from web.app import build_api
@@ -31,7 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     engine = create_engine_for(
         settings.database, application_name="api-write", pool_size=settings.database_pool
     )
-    client = redis_client(settings.redis)
+    client = redis_client.connect(settings.redis)
     services = Services.wire(settings, engine=engine, client=client)
     issuer = settings.api.public_url
     app, api = build_api(

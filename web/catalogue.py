@@ -26,9 +26,9 @@ class Problem:
     mend: str = ""
 
 
-def _generic(status: HTTPStatus, explanation: str, mend: str, *, slug: str = "") -> Problem:
-    title = status.phrase.capitalize()
-    return Problem(slug or title.lower().replace(" ", "-"), status.value, title, explanation, mend)
+def _generic(status: HTTPStatus, explanation: str, mend: str, *, title: str = "") -> Problem:
+    title = title or status.phrase.capitalize()
+    return Problem(title.lower().replace(" ", "-"), status.value, title, explanation, mend)
 
 
 # What HTTP itself can refuse, by NGINX or by a service. NGINX's pages use the same slugs.
@@ -82,13 +82,13 @@ _HTTP = (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "The request's body is over the limit: 128 KiB, for a batch 1 MiB.",
         "Send less at once, or several batches.",
-        slug="content-too-large",
+        title="Content too large",
     ),
     _generic(
         HTTPStatus.REQUEST_URI_TOO_LONG,
         "The request's address is too long.",
         "Shorten the query.",
-        slug="uri-too-long",
+        title="URI too long",
     ),
     _generic(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -144,6 +144,7 @@ _HTTP = (
         HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
         "The request uses a version of HTTP that is not spoken here.",
         "Use HTTP/1.1 or HTTP/2.",
+        title="HTTP version not supported",
     ),
 )
 

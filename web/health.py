@@ -105,10 +105,10 @@ def heartbeat(client: redis.Redis, name: str) -> Check:
 
     def check() -> None:
         try:
-            beating = client.exists(f"heartbeat:{name}")
+            beat = client.get(f"heartbeat:{name}")
         except redis.RedisError as error:
             raise UnavailableError("Redis does not answer.") from error
-        if not beating:
+        if beat is None:
             raise UnavailableError(f"No heartbeat of {name} lately.")
 
     return check

@@ -22,7 +22,7 @@ class RevocationList:
             UnavailableError: Redis cannot be reached, so nobody knows.
         """
         try:
-            return bool(self._redis.exists(_key(session_id)))
+            return self._redis.get(_key(session_id)) is not None
         except redis.RedisError as error:
             raise UnavailableError("The list of ended sessions cannot be read just now.") from error
 
