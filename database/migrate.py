@@ -31,7 +31,8 @@ def upgrade(url: str) -> None:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
         connection.commit()
         config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS))
+        # Alembic's options know interpolation, a folder's name does not.
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
