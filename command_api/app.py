@@ -41,6 +41,8 @@ the event is applied: look at `Location`, or send the `Consistency-Token` with a
 Give a command an `Idempotency-Key`, and it can be repeated without a second effect.
 """
 
+_IMPATIENT = {"max_retries": 0, "socket_timeout": 1.0, "socket_connect_timeout": 0.5}
+
 
 def create_app(settings: CommandSettings | None = None, *, guard: Guard | None = None) -> Flask:
     """Return the app; it connects to nothing before the first request.
@@ -76,6 +78,8 @@ def _tools(settings: CommandSettings, client: Redis) -> Tools:
         settings.database, application_name="api-write", pool_size=1, autocommit=True
     )
     celery = create_celery(settings.broker, partitions=settings.queue.partitions)
+    # A wake-up must not hold up a 202: one that is lost is repeated by the sweep.
+    celery.conf.broker_transport_options |= _IMPATIENT
     return Tools(
         queue=EventQueue(client, settings.queue),
         directory=Directory(engine),

@@ -40,13 +40,16 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smor
         *,
         location: Literal["json", "query"] = "json",
         body_limit: int | None = None,
+        strings_checked: bool = True,
         **documentation: Any,  # flask-smorest's example, description, ...
     ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
         """Read the body or the query strictly and give it to the view as its next positional."""
         loaded = schema() if isinstance(schema, type) else schema
         read: Callable[[], Any]
         if location == "json":
-            read = functools.partial(read_json, loaded, body_limit=body_limit)
+            read = functools.partial(
+                read_json, loaded, body_limit=body_limit, strings_checked=strings_checked
+            )
         else:
             read = QueryReader(loaded).read
         document = super().arguments(loaded, location=location, **documentation)

@@ -18,12 +18,15 @@ _MOST_PARAMETERS = 100
 _PLAIN_JSON = frozenset({JSON, f"{JSON}; charset=utf-8", f"{JSON};charset=utf-8"})
 
 
-def read_json(schema: ma.Schema, *, body_limit: int | None = None) -> Any:  # what the schema makes
+def read_json(  # what the schema makes
+    schema: ma.Schema, *, body_limit: int | None = None, strings_checked: bool = True
+) -> Any:
     """Return the request's JSON body as `schema` loads it.
 
     Args:
         schema: What the body must be.
         body_limit: Bytes at most, where the default of 128 KiB is not right.
+        strings_checked: As `web.strict_json.parse` says.
 
     Raises:
         ProblemError: The body is of another media type, malformed, or breaks the schema.
@@ -31,7 +34,7 @@ def read_json(schema: ma.Schema, *, body_limit: int | None = None) -> Any:  # wh
     if body_limit is not None:
         request.max_content_length = body_limit
     _check_media_type()
-    return load(schema, parse(request.get_data(cache=False)))
+    return load(schema, parse(request.get_data(cache=False), strings_checked=strings_checked))
 
 
 class QueryReader:

@@ -248,7 +248,7 @@ _COMMANDS = (
     ),
     Problem(
         "idempotency-key-invalid",
-        400,
+        422,
         "Invalid idempotency key",
         "The Idempotency-Key header is empty, too long, or not visible ASCII.",
         "Use 1 to 255 characters, quoted or bare; a UUID does well.",

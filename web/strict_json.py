@@ -35,8 +35,13 @@ class MalformedJsonError(ProblemError):
         super().__init__(CATALOGUE["malformed-json"], detail)
 
 
-def parse(body: bytes) -> Any:  # any JSON value
+def parse(body: bytes, *, strings_checked: bool = True) -> Any:  # any JSON value
     """Return the JSON value that `body` is.
+
+    Args:
+        body: The bytes received.
+        strings_checked: Whether one bad string makes all of it bad; where not, the caller
+            gives `check_strings` the parts that are to be told apart.
 
     Raises:
         MalformedJsonError: It is no JSON in UTF-8, gives a key twice, or is nested too deeply.
@@ -59,8 +64,8 @@ def parse(body: bytes) -> Any:  # any JSON value
         raise MalformedJsonError("A number has too many digits.") from error
     if text.count("[") + text.count("{") > DEEPEST:
         _check_depth(value)
-    if "\\u" in text:
-        _check_strings(value)
+    if strings_checked and "\\u" in text:
+        check_strings(value)
     return value
 
 
@@ -196,7 +201,12 @@ def _children(value: object) -> Iterator[object]:
         yield from value
 
 
-def _check_strings(value: object) -> None:
+def check_strings(value: object) -> None:
+    """Let a JSON value pass whose strings Postgres and UTF-8 can hold.
+
+    Raises:
+        InvalidFieldsError: A string in it holds NUL or a lone surrogate.
+    """
     bad = {path: [_UNSTORABLE_MESSAGE] for path in _unstorable(value, "")}
     if bad:
         # A body that is itself a string has no field to name.

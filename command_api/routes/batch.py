@@ -26,7 +26,7 @@ from runtime.errors import MessagingError
 from runtime.ids import MessageId
 from web.blueprints import ApiBlueprint
 from web.problems import InvalidFieldsError, as_problem
-from web.strict_json import load
+from web.strict_json import StrictSchema, check_strings, load
 
 batch = ApiBlueprint("batch", __name__, description="Many commands in one request.")
 MOST_BYTES = 1024 * 1024
@@ -51,7 +51,7 @@ _COMMANDS: Mapping[str, Callable[..., Command]] = {
 
 
 @batch.route("/batch", methods=["POST"], parameters=REQUEST_HEADERS)
-@batch.arguments(BatchSchema, body_limit=MOST_BYTES, example=_EXAMPLE)
+@batch.arguments(BatchSchema, body_limit=MOST_BYTES, strings_checked=False, example=_EXAMPLE)
 @accepts(batch, BatchAcceptedSchema, example=BATCH_EXAMPLE)
 def post_batch(fields: dict[str, Any]) -> Response:
     """Give up to 500 commands at once.
@@ -64,14 +64,21 @@ def post_batch(fields: dict[str, Any]) -> Response:
 
 
 def _read(item: object) -> Command | MessagingError:
-    kind = item.get("type") if isinstance(item, dict) else None
-    if isinstance(item, dict) and (not isinstance(kind, str) or kind not in BY_TYPE):
-        return InvalidFieldsError({"type": [f"Give one of {', '.join(BY_TYPE)}."]})
     try:
-        members = load(BY_TYPE[kind or "send_message"], item)
+        check_strings(item)
+        members = load(_schema_of(item), item)
     except InvalidFieldsError as error:
         return error
     return _COMMANDS[members.pop("type")](**members)
+
+
+def _schema_of(item: object) -> StrictSchema:
+    if not isinstance(item, dict):
+        raise InvalidFieldsError({}, "A JSON object is expected.")
+    kind = item.get("type")
+    if not isinstance(kind, str) or kind not in BY_TYPE:
+        raise InvalidFieldsError({"type": [f"Give one of {', '.join(BY_TYPE)}."]})
+    return BY_TYPE[kind]
 
 
 def _problem(error: MessagingError) -> Mapping[str, object]:

@@ -69,7 +69,7 @@ def read_key(header: str) -> str:
         key = text
     else:
         raise IdempotencyKeyInvalidError(
-            "Give visible ASCII characters, bare or as one quoted string."
+            "Give printable ASCII characters, bare or as one quoted string."
         )
     if not 1 <= len(key) <= LONGEST_KEY:
         raise IdempotencyKeyInvalidError(f"Give 1 to {LONGEST_KEY} characters.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import marshmallow as ma
 from marshmallow import fields, validate
 
 from command_api.schemas.commands import (
@@ -13,7 +15,7 @@ from command_api.schemas.commands import (
     SendMessageSchema,
     username_field,
 )
-from web.strict_json import StrictSchema, StrictUuid
+from web.strict_json import StrictSchema, StrictUuid, check_strings
 
 MOST_COMMANDS = 500
 
@@ -76,3 +78,10 @@ class BatchSchema(StrictSchema):
         required=True,
         validate=validate.Length(1, MOST_COMMANDS, error=f"Give 1 to {MOST_COMMANDS} commands."),
     )
+
+    @ma.pre_load
+    def check_names(self, data: Any, **_options: object) -> Any:
+        """Refuse fields whose names cannot even be told; commands are looked at one by one."""
+        if isinstance(data, dict):
+            check_strings(dict.fromkeys(data))
+        return data
