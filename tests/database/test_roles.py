@@ -1,0 +1,123 @@
+"""Each role may do its job and nothing else: the forbidden is tried, one by one."""
+
+from __future__ import annotations
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from tests.servers import Servers
+
+TABLES = (
+    "identity.account",
+    "identity.session",
+    "identity.refresh_token",
+    "identity.directory",
+    "identity.ended_session",
+    "event_log.event",
+    "event_log.checkpoint",
+    "event_log.dead_letter",
+    "event_log.queue_epoch",
+    "event_log.schema_version",
+    "read_model.conversation",
+    "read_model.conversation_member",
+    "read_model.message",
+)
+# What each role may SELECT, INSERT, UPDATE and DELETE; all the rest is refused.
+IDENTITY = {"identity.account", "identity.session", "identity.refresh_token"}
+LOG = {
+    "event_log.event",
+    "event_log.checkpoint",
+    "event_log.dead_letter",
+    "event_log.queue_epoch",
+}
+READ_MODEL = {"read_model.conversation", "read_model.conversation_member", "read_model.message"}
+DIRECTORY = {"identity.directory"}
+ENDED = {"identity.ended_session"}
+NOTHING: set[str] = set()
+MAY = {
+    "auth_api": (IDENTITY, IDENTITY, IDENTITY, IDENTITY),
+    "command_api": (DIRECTORY, NOTHING, NOTHING, NOTHING),
+    "query_api": (DIRECTORY | ENDED | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
+    "worker": (
+        DIRECTORY | ENDED | LOG | READ_MODEL,
+        LOG | READ_MODEL,
+        LOG | READ_MODEL,
+        READ_MODEL,
+    ),
+    "operator": (DIRECTORY | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
+    "pgpool": (NOTHING, NOTHING, NOTHING, NOTHING),
+}
+STATEMENTS = (
+    "SELECT count(*) FROM {table}",
+    "INSERT INTO {table} SELECT * FROM {table} WHERE false",
+    "UPDATE {table} SET {column} = {column} WHERE false",
+    "DELETE FROM {table} WHERE false",
+)
+FIRST_COLUMN = {
+    "event_log.event": "partition",
+    "event_log.checkpoint": "partition",
+    "event_log.dead_letter": "partition",
+    "event_log.schema_version": "version_num",
+    "read_model.conversation_member": "conversation_id",
+}
+
+
+def refused(servers: Servers, role: str, statement: str) -> bool:
+    connection = psycopg2.connect(
+        host="127.0.0.1",
+        port=servers.postgres_port,
+        user=role,
+        dbname="messaging",
+        # The role's own setting is a convenience, which an intruder would turn off.
+        options="-c default_transaction_read_only=off",
+    )
+    try:
+        connection.cursor().execute(statement)
+    except psycopg2.errors.InsufficientPrivilege:
+        return True
+    else:
+        return False
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("role", MAY)
+@pytest.mark.parametrize("table", TABLES)
+def test_a_role_may_do_its_job_and_no_more(servers: Servers, role: str, table: str) -> None:
+    column = FIRST_COLUMN.get(table, "id")
+    for statement, allowed in zip(STATEMENTS, MAY[role], strict=True):
+        tried = statement.format(table=table, column=column)
+        # Writing needs reading as well in the forms tried, which every writer here may.
+        assert refused(servers, role, tried) == (table not in allowed), tried
+
+
+@pytest.mark.parametrize("role", MAY)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE public.mine (id int)",
+        "CREATE TABLE read_model.mine (id int)",
+        "CREATE SCHEMA mine",
+        "TRUNCATE event_log.event",
+        "ALTER ROLE postgres PASSWORD 'mine'",
+        "SET ROLE messaging_owner",
+        "COPY event_log.event TO PROGRAM 'true'",
+        "SELECT pg_read_file('postgresql.conf')",
+        "SELECT rolpassword FROM pg_authid",
+    ],
+)
+def test_no_service_may_change_the_schema_or_leave_the_database(
+    servers: Servers, role: str, statement: str
+) -> None:
+    assert refused(servers, role, statement), statement
+
+
+def test_a_query_role_is_read_only_by_default(servers: Servers) -> None:
+    connection = psycopg2.connect(
+        host="127.0.0.1", port=servers.postgres_port, user="query_api", dbname="messaging"
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SHOW default_transaction_read_only")
+        assert cursor.fetchone() == ("on",)
+    connection.close()
