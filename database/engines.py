@@ -23,6 +23,7 @@ def create_engine_for(
     application_name: ApplicationName,
     pool_size: int,
     autocommit: bool = False,
+    pre_ping: bool = True,
 ) -> Engine:
     """Return an engine with a fixed pool whose connections are checked before use.
 
@@ -32,6 +33,7 @@ def create_engine_for(
             to the standby.
         pool_size: Connections at most; a thread beyond them waits up to 5 s for one.
         autocommit: Leave out BEGIN and COMMIT: right for single-statement reads.
+        pre_ping: Leave it on unless the caller itself tries a broken connection once more.
     """
     extras.register_uuid()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
     return create_engine(
@@ -41,7 +43,7 @@ def create_engine_for(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
-        pool_pre_ping=True,
+        pool_pre_ping=pre_ping,
         pool_recycle=_RECYCLE_S,
         isolation_level="AUTOCOMMIT" if autocommit else None,
         connect_args={

@@ -1,0 +1,124 @@
+"""Wires the query API: settings in, Flask app out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import redis
+from flask import Flask
+
+from database.engines import create_engine_for
+from query_api.reads.conversations import Conversations
+from query_api.reads.errors import NothingFoundError, NotYetVisibleError
+from query_api.reads.events import Events
+from query_api.reads.messages import Messages
+from query_api.reads.peers import Peers
+from query_api.reads.reader import Reader as ReadModelReader
+from query_api.reads.replica import Replica
+from query_api.reads.sessions import EndedSessions
+from query_api.reads.unread import UnreadCounts
+from query_api.routes import conversations, events, messages
+from query_api.routes.requests import Reads, serve
+from query_api.schemas.parameters import HEADERS
+from query_api.settings import Settings
+from runtime import redis_client
+from runtime.errors import MessagingError
+from runtime.settings import Reader, Secret
+from web.access_tokens import TokenVerifier
+from web.app import build_api
+from web.catalogue import CATALOGUE, Problem
+from web.consistency import ConsistencyTokens
+from web.guard import Guard, Verifier
+from web.health import (
+    Check,
+    Readiness,
+    aggregate,
+    heartbeat,
+    redis_answers,
+    service_ready,
+)
+from web.keys import JwksKeys
+from web.openapi import Api
+from web.pages import problem_pages
+from web.paging import Cursors
+from web.revocations import RevocationList
+
+_STATUSES: Mapping[type[MessagingError], Problem] = {
+    NothingFoundError: CATALOGUE["not-found"],
+    NotYetVisibleError: CATALOGUE["not-yet-visible"],
+}
+_DESCRIPTION = """
+Read conversations and messages. Nothing here changes anything: that is what commands are for.
+
+Answers come from replicas, at once. To see the effect of a command, send its `Consistency-Token`
+along: the answer then shows it, or is 503 `not-yet-visible` after the time that `Prefer: wait=N`
+gives (seconds, 0 to 10, by default 2). Every answer has an `ETag`; `If-None-Match` makes it 304
+where nothing has changed.
+"""
+
+
+def create_app(settings: Settings | None = None, *, verifier: Verifier | None = None) -> Flask:
+    """Return the query API.
+
+    Args:
+        settings: What to connect to; by default what the environment says.
+        verifier: Who checks access tokens; by default by the keys of auth_api.
+    """
+    settings = settings or Settings.read(Reader())
+    engine = create_engine_for(
+        settings.database,
+        application_name="query-api",
+        pool_size=settings.database_pool,
+        autocommit=True,
+        pre_ping=False,
+    )
+    client = redis_client.connect(settings.redis)
+    replica = Replica(engine)
+    verifier = verifier or TokenVerifier(
+        JwksKeys(settings.jwks_url), issuer=settings.api.public_url
+    )
+    app, api = build_api(
+        name="query",
+        title=settings.api.title,
+        description=_DESCRIPTION,
+        service=settings.api,
+        public_url=settings.api.public_url,
+        statuses=_STATUSES,
+        parts={"database": replica.answers, "redis": redis_answers(client)},
+        guard=Guard(verifier, EndedSessions(RevocationList(client), replica)),
+    )
+    serve(app, _reads(replica, settings.consistency_key))
+    _register(api)
+    app.register_blueprint(problem_pages())
+    app.register_blueprint(aggregate(Readiness(_system(settings, replica, client))))
+    return app
+
+
+def _reads(replica: Replica, key: Secret) -> Reads:
+    reader = ReadModelReader(replica)
+    return Reads(
+        messages=Messages(reader, Peers()),
+        conversations=Conversations(reader),
+        unread=UnreadCounts(reader),
+        events=Events(reader),
+        tokens=ConsistencyTokens(key),
+        cursors=Cursors(key),
+    )
+
+
+def _register(api: Api) -> None:
+    for name, header in HEADERS.items():
+        api.spec.components.parameter(name, "header", header)
+    for blueprint in (conversations.blueprint, messages.blueprint, events.blueprint):
+        api.register_blueprint(blueprint, parameters=list(HEADERS))
+
+
+def _system(settings: Settings, replica: Replica, client: redis.Redis) -> dict[str, Check]:
+    """Return what the whole system needs to be ready."""
+    return {
+        "auth_api": service_ready(settings.readiness.auth_url),
+        "command_api": service_ready(settings.readiness.command_url),
+        "database": replica.answers,
+        "redis": redis_answers(client),
+        "workers": heartbeat(client, "workers"),
+    }

@@ -1,0 +1,1 @@
+"""The reads: each question one SELECT, its freshness test and its rows of one snapshot."""

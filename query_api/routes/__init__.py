@@ -1,0 +1,1 @@
+"""The routes of the query API: a schema in, one read, an answer out."""

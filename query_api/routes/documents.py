@@ -1,0 +1,31 @@
+"""What the OpenAPI document says of every query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from web.blueprints import ApiBlueprint
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+# What can become of the tokens that every query takes.
+FRESH = ("consistency-token-invalid", "not-yet-visible")
+
+_TEXT = {"schema": {"type": "string"}}
+TAGGED: dict[str, Any] = {
+    "ETag": {"description": "Weak entity tag of this answer.", **_TEXT},
+    "Cache-Control": {"description": "`private, no-cache`: keep it, but ask again.", **_TEXT},
+    "X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"},
+}
+PAGE_HEADERS: dict[str, Any] = {
+    **TAGGED,
+    "Link": {"description": "The pages beside this one (RFC 8288), where there are any.", **_TEXT},
+}
+
+
+def unchanged(blueprint: ApiBlueprint) -> Callable[[View], View]:
+    """Document the 304 of a view."""
+    return blueprint.alt_response(
+        304, description="The answer at hand is still right.", headers=TAGGED, success=True
+    )

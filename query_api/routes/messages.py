@@ -1,0 +1,107 @@
+"""Routes of messages: a conversation's pages, its last message, its unread ones, one by its id."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from query_api.reads.messages import Window
+from query_api.routes.documents import FRESH, PAGE_HEADERS, TAGGED, unchanged
+from query_api.routes.pages import link_with, page_response
+from query_api.routes.requests import freshness, reads
+from query_api.schemas import answers
+from query_api.schemas.parameters import PATH, LastQuery, MessageQuery, MessagesQuery, UnreadQuery
+from runtime.ids import MessageId
+from web.blueprints import ApiBlueprint
+from web.conditional import conditional_json
+from web.guard import current_identity
+
+blueprint = ApiBlueprint("messages", __name__, description="Messages, as one of the two sees them.")
+
+
+@blueprint.route(
+    "/conversations/<username>/messages", methods=["GET"], parameters=[PATH["username"]]
+)
+@blueprint.arguments(MessagesQuery, location="query")
+@blueprint.response(200, answers.MessagePageSchema, example=answers.MESSAGES, headers=PAGE_HEADERS)
+@unchanged(blueprint)
+@blueprint.problems("not-found", *FRESH)
+def conversation_messages(query: dict[str, Any], username: str) -> Response:
+    """Show the messages of your conversation with a user.
+
+    Ascending by position: the newest page, or the one before or after a position. `next` leads to
+    newer messages, `prev` to older ones. Messages deleted for everyone are left out unless asked
+    for; those deleted for you are gone.
+    """
+    window = Window(
+        limit=query["limit"],
+        before=query["before"],
+        after=query["after"],
+        tombstones=query["include"] is not None,
+    )
+    page = reads().messages.page(current_identity().account_id, username, window, freshness())
+    newer, older = page.newer, page.older
+    # A page between two bounds goes on up to the upper one; downwards it leaves the lower behind.
+    bounded = window.after is not None
+    upper = window.before if bounded else None
+    return page_response(
+        page.items,
+        next_page=None if newer is None else link_with({"before": upper, "after": newer}),
+        prev_page=None if older is None else link_with({"after": None, "before": older}),
+    )
+
+
+@blueprint.route(
+    "/conversations/<username>/messages/last", methods=["GET"], parameters=[PATH["username"]]
+)
+@blueprint.arguments(LastQuery, location="query")
+@blueprint.response(200, answers.MessageSchema, example=answers.MESSAGE, headers=TAGGED)
+@unchanged(blueprint)
+@blueprint.problems("not-found", *FRESH)
+def last_message(query: dict[str, Any], username: str) -> Response:
+    """Show the last message from a user to you, or from either of you."""
+    message = reads().messages.last(
+        current_identity().account_id,
+        username,
+        freshness(),
+        from_either=query["sender"] is not None,
+    )
+    return conditional_json(message)
+
+
+@blueprint.route(
+    "/conversations/<username>/messages/unread", methods=["GET"], parameters=[PATH["username"]]
+)
+@blueprint.arguments(UnreadQuery, location="query")
+@blueprint.response(
+    200, answers.MessagePageSchema, example=answers.UNREAD_MESSAGES, headers=PAGE_HEADERS
+)
+@unchanged(blueprint)
+@blueprint.problems("not-found", *FRESH)
+def unread_messages(query: dict[str, Any], username: str) -> Response:
+    """Show the messages from a user that you have yet to read, the oldest first.
+
+    Showing them does not mark them as read: `POST /command/v1/conversations/{username}/read` does.
+    """
+    window = Window(limit=query["limit"], after=query["after"])
+    page = reads().messages.unread(current_identity().account_id, username, window, freshness())
+    newer = None if page.newer is None else link_with({"after": page.newer})
+    return page_response(page.items, next_page=newer, prev_page=None)
+
+
+@blueprint.route("/messages/<uuid:message_id>", methods=["GET"], parameters=[PATH["message_id"]])
+@blueprint.arguments(MessageQuery, location="query")
+@blueprint.response(200, answers.MessageSchema, example=answers.MESSAGE, headers=TAGGED)
+@unchanged(blueprint)
+@blueprint.problems("not-found", *FRESH)
+def one_message(query: dict[str, Any], message_id: UUID) -> Response:
+    """Show one message that you sent or received."""
+    message = reads().messages.one(
+        current_identity().account_id,
+        MessageId(message_id),
+        freshness(),
+        tombstones=query["include"] is not None,
+    )
+    return conditional_json(message)

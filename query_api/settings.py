@@ -1,0 +1,53 @@
+"""What query_api reads from the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.settings import DatabaseSettings, Reader, RedisSettings, Secret
+from web.app import ApiSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadinessSettings:
+    """Where the other two services say whether they are ready; by default through NGINX."""
+
+    auth_url: str
+    command_url: str
+
+    @classmethod
+    def read(cls, reader: Reader, *, public_url: str) -> ReadinessSettings:
+        """Read the group."""
+        return cls(
+            auth_url=reader.url("MESSAGING_AUTH_READY_URL", f"{public_url}/auth/v1/readyz"),
+            command_url=reader.url(
+                "MESSAGING_COMMAND_READY_URL", f"{public_url}/command/v1/readyz"
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that query_api needs to know."""
+
+    api: ApiSettings
+    database: DatabaseSettings
+    database_pool: int
+    redis: RedisSettings
+    jwks_url: str
+    consistency_key: Secret
+    readiness: ReadinessSettings
+
+    @classmethod
+    def read(cls, reader: Reader) -> Settings:
+        """Read all groups; the first that is missing or wrong is a SettingsError."""
+        api = ApiSettings.read(reader, title="Messaging: queries")
+        return cls(
+            api=api,
+            database=DatabaseSettings.read(reader),
+            database_pool=reader.integer("MESSAGING_DATABASE_POOL", 6),
+            redis=RedisSettings.read(reader),
+            jwks_url=reader.url("MESSAGING_JWKS_URL"),
+            consistency_key=reader.secret("MESSAGING_CONSISTENCY_KEY_FILE"),
+            readiness=ReadinessSettings.read(reader, public_url=api.public_url),
+        )
