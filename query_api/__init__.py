@@ -1,1 +1,4 @@
-"""The query API: answers reads from the replicas and never writes; imports web, events.contracts, database, runtime."""
+"""The query API: answers reads from the replicas and never writes.
+
+Imports web, events.contracts, database, runtime.
+"""

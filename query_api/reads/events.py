@@ -58,37 +58,26 @@ class Events:
             NotYetVisibleError: A token of another command is not visible in time.
             ConsistencyTokenInvalidError: A token is of an event queue that was lost.
         """
-        given = freshness.tokens if token is None else (*freshness.tokens, token)
-        rows = self._reader.latest(
-            _EVENT,
-            {"me": str(me), "event": str(event_id)},
-            Freshness(tokens=given, seconds=freshness.seconds),
-        )
-        receipt = next((t for t in given if t.event_id == event_id and t.account_id == me), None)
-        if not rows[0][0] and any(other != receipt for other in freshness.tokens):
+        tokens = freshness.tokens if token is None else (*freshness.tokens, token)
+        given = Freshness(tokens=tokens, seconds=freshness.seconds)
+        rows = self._reader.latest(_EVENT, {"me": str(me), "event": str(event_id)}, given)
+        visible, epoch = rows[0][:2]
+        receipt = next((t for t in tokens if t.event_id == event_id and t.account_id == me), None)
+        others = tuple(other for other in freshness.tokens if other != receipt)
+        if others and not visible:
+            Freshness(tokens=others).check_epoch(epoch)
             raise NotYetVisibleError
-        found = _found(me, rows, receipt)
+        found = _logged(rows[0][_LOGGED]) or _set_aside(me, rows, receipt)
         if found is None:
-            raise NothingFoundError
+            given.check_epoch(epoch)
+            found = _accepted(receipt)
         return {"event_id": str(event_id), **found}
 
 
-def _found(me: AccountId, rows: Rows, receipt: ConsistencyToken | None) -> EventStatus | None:
-    if rows[0][_LOGGED.start] is not None:
-        return _logged(rows[0][_LOGGED])
-    for row in rows:
-        offset, entry = row[_ASIDE]
-        if offset is not None:
-            attributes = _attributes(entry)
-            if receipt is not None or attributes.get("actor") == str(me):
-                return _set_aside(Offset.parse(offset), attributes)
-    if receipt is not None:
-        return {"type": None, "status": "accepted", "accepted_at": _accepted_at(receipt.offset)}
-    return None
-
-
-def _logged(columns: Row) -> EventStatus:
+def _logged(columns: Row) -> EventStatus | None:
     type_, outcome, reason, accepted_at, recorded_at = columns
+    if outcome is None:
+        return None
     status: EventStatus = {"type": type_, "status": _STATUSES[outcome]}
     if outcome != "applied":
         status["reason"] = reason if outcome == "rejected" else _SET_ASIDE
@@ -98,14 +87,27 @@ def _logged(columns: Row) -> EventStatus:
     return status
 
 
-def _set_aside(offset: Offset, attributes: Mapping[str, Any]) -> EventStatus:
-    known = attributes.get("type")
-    return {
-        "type": known if isinstance(known, str) else None,
-        "status": "failed",
-        "reason": _SET_ASIDE,
-        "accepted_at": _accepted_at(offset),
-    }
+def _set_aside(me: AccountId, rows: Rows, receipt: ConsistencyToken | None) -> EventStatus | None:
+    for row in rows:
+        offset, entry = row[_ASIDE]
+        if offset is None:
+            continue
+        attributes = _attributes(entry)
+        if receipt is not None or attributes.get("actor") == str(me):
+            known = attributes.get("type")
+            return {
+                "type": known if isinstance(known, str) else None,
+                "status": "failed",
+                "reason": _SET_ASIDE,
+                "accepted_at": _accepted_at(Offset.parse(offset)),
+            }
+    return None
+
+
+def _accepted(receipt: ConsistencyToken | None) -> EventStatus:
+    if receipt is None:
+        raise NothingFoundError
+    return {"type": None, "status": "accepted", "accepted_at": _accepted_at(receipt.offset)}
 
 
 def _attributes(entry: bytes) -> Mapping[str, Any]:

@@ -50,13 +50,21 @@ class Freshness:
             "epoch": max(token.epoch for token in self.tokens),
         }
 
-    def check_epoch(self, epoch: int | None) -> None:
-        """Refuse tokens of an event queue that was lost before the present one was opened.
+    def is_past(self, epoch: int | None) -> bool:
+        """Return whether a token is of an event queue that was lost before the present one.
 
         Args:
             epoch: The event queue's life as the node knows it, which may be behind a token's.
         """
-        if epoch is not None and any(token.epoch < epoch for token in self.tokens):
+        return epoch is not None and any(token.epoch < epoch for token in self.tokens)
+
+    def check_epoch(self, epoch: int | None) -> None:
+        """Refuse tokens that are past.
+
+        Raises:
+            ConsistencyTokenInvalidError: One is.
+        """
+        if self.is_past(epoch):
             raise ConsistencyTokenInvalidError
 
 

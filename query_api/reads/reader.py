@@ -47,12 +47,14 @@ class Reader:
             ReplicaUnavailableError: The database cannot answer.
         """
         rows = self.latest(query, parameters, freshness)
-        if not rows[0][0]:
+        visible, epoch = rows[0][:2]
+        if not visible:
+            freshness.check_epoch(epoch)
             raise NotYetVisibleError
         return rows
 
     def latest(self, query: Query, parameters: Mapping[str, object], freshness: Freshness) -> Rows:
-        """Return as `read`, or at last the rows of a snapshot that does not show it yet."""
+        """Return as `read`, or at last the rows of a snapshot that does not show it."""
         if not freshness.tokens:
             return self._replica.select(query.at_once, parameters)
         tested = {**parameters, **freshness.parameters()}
@@ -61,9 +63,8 @@ class Reader:
         while True:
             rows = self._replica.select(query.tested, tested)
             visible, epoch = rows[0][:2]
-            freshness.check_epoch(epoch)
             left = deadline - self._clock()
-            if visible or left <= 0:
+            if visible or left <= 0 or freshness.is_past(epoch):
                 return rows
             self._sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE_S)

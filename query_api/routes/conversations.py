@@ -29,7 +29,7 @@ blueprint = ApiBlueprint("conversations", __name__, description="Your conversati
 @blueprint.problems("cursor-invalid", *FRESH)
 def conversations(query: dict[str, Any]) -> Response:
     """List your conversations, the one with the latest message first."""
-    me, cursor = current_identity().account_id, query["cursor"]
+    me, cursor = current_identity().account_id, query.get("cursor")
     place = None if cursor is None else _place(me, cursor)
     page = reads().conversations.page(me, limit=query["limit"], place=place, freshness=freshness())
     return page_response(

@@ -31,7 +31,7 @@ def event(query: dict[str, Any], event_id: UUID) -> Response:
     unless `Prefer: wait` asks: then the answer comes once the event is applied, rejected or
     failed, or when the time is over.
     """
-    text = query["token"]
+    text = query.get("token")
     status = reads().events.status(
         current_identity().account_id,
         EventId(event_id),

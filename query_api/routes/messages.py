@@ -37,9 +37,9 @@ def conversation_messages(query: dict[str, Any], username: str) -> Response:
     """
     window = Window(
         limit=query["limit"],
-        before=query["before"],
-        after=query["after"],
-        tombstones=query["include"] is not None,
+        before=query.get("before"),
+        after=query.get("after"),
+        tombstones="include" in query,
     )
     page = reads().messages.page(current_identity().account_id, username, window, freshness())
     newer, older = page.newer, page.older
@@ -66,7 +66,7 @@ def last_message(query: dict[str, Any], username: str) -> Response:
         current_identity().account_id,
         username,
         freshness(),
-        from_either=query["sender"] is not None,
+        from_either="sender" in query,
     )
     return conditional_json(message)
 
@@ -85,7 +85,7 @@ def unread_messages(query: dict[str, Any], username: str) -> Response:
 
     Showing them does not mark them as read: `POST /command/v1/conversations/{username}/read` does.
     """
-    window = Window(limit=query["limit"], after=query["after"])
+    window = Window(limit=query["limit"], after=query.get("after"))
     page = reads().messages.unread(current_identity().account_id, username, window, freshness())
     newer = None if page.newer is None else link_with({"after": page.newer})
     return page_response(page.items, next_page=newer, prev_page=None)
@@ -102,6 +102,6 @@ def one_message(query: dict[str, Any], message_id: UUID) -> Response:
         current_identity().account_id,
         MessageId(message_id),
         freshness(),
-        tombstones=query["include"] is not None,
+        tombstones="include" in query,
     )
     return conditional_json(message)

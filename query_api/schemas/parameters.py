@@ -15,7 +15,6 @@ _LARGEST_POSITION = 2**31 - 1
 def _include_field() -> Text:
     return Text(
         validate=validate.OneOf(["deleted"]),
-        load_default=None,
         metadata={"description": "`deleted`: with tombstones of messages deleted for everyone."},
     )
 
@@ -24,7 +23,6 @@ def _after_field() -> QueryInteger:
     return QueryInteger(
         least=0,
         most=_LARGEST_POSITION,
-        load_default=None,
         metadata={"description": "Only positions above this one."},
     )
 
@@ -34,7 +32,6 @@ class ConversationsQuery(StrictSchema):
 
     limit = limit_field()
     cursor = Text(
-        load_default=None,
         metadata={"description": "From `next` or `prev` of another page of this list."},
     )
 
@@ -46,7 +43,6 @@ class MessagesQuery(StrictSchema):
     before = QueryInteger(
         least=1,
         most=_LARGEST_POSITION,
-        load_default=None,
         metadata={"description": "Only positions below this one; the newest of them, alone."},
     )
     after = _after_field()
@@ -59,7 +55,6 @@ class LastQuery(StrictSchema):
     sender = Text(
         data_key="from",
         validate=validate.OneOf(["any"]),
-        load_default=None,
         metadata={"description": "`any`: the last message of either, not of the other alone."},
     )
 
@@ -81,7 +76,6 @@ class EventQuery(StrictSchema):
     """By what the event is known while the log does not know it."""
 
     token = Text(
-        load_default=None,
         metadata={"description": "The consistency token that its command was answered with."},
     )
 
