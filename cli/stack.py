@@ -16,6 +16,7 @@ from rich.table import Table
 from local_stack import logs as stack_logs
 from local_stack import stack
 from local_stack import status as stack_status
+from local_stack.errors import StackError
 from local_stack.state import State
 
 _CURL = r"""
@@ -35,14 +36,12 @@ class _Screen:
     def __init__(self, console: Console, spinner: Spinner) -> None:
         self._console = console
         self._spinner = spinner
-        self._last = ""
+        self._said: set[str] = set()
 
     def step(self, text: str) -> None:
-        if text == self._last:
-            return
-        self._last = text
         self._spinner.update(escape(text))
-        if not self._console.is_terminal:
+        if not self._console.is_terminal and text not in self._said:
+            self._said.add(text)
             self._console.print(text, markup=False, highlight=False)
 
     def note(self, text: str) -> None:
@@ -59,10 +58,21 @@ def up() -> None:
 
 
 def _schema() -> stack.Schema:
-    from database import migrate  # noqa: PLC0415  # costs half a second
-
     roles = importlib.resources.files("database") / "roles.sql"
-    return stack.Schema(roles_sql=roles.read_text(encoding="utf-8"), migrate=migrate.upgrade)
+    return stack.Schema(roles_sql=roles.read_text(encoding="utf-8"), migrate=_migrate)
+
+
+def _migrate(url: str) -> None:
+    # Imported here: they cost half a second, and `status` needs neither.
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    from database import migrate  # noqa: PLC0415
+
+    try:
+        migrate.upgrade(url)
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise StackError(f"The migration failed: {reason}. Run up again.") from error
 
 
 def _welcome(console: Console, state: State) -> None:

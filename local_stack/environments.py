@@ -9,7 +9,7 @@ from local_stack import postgres, settings, valkey
 from local_stack.context import Context
 
 _API_SETTINGS = {
-    "auth_api": settings.LOGIN,
+    "auth_api": (*settings.LOGIN, *settings.SESSIONS, *settings.ARGON2),
     "command_api": (*settings.QUEUE, *settings.COMMAND_RATE),
     "query_api": (),
 }
@@ -26,11 +26,14 @@ def of_api(context: Context, name: str) -> dict[str, str]:
     if name == "auth_api":
         environment["MESSAGING_SIGNING_KEYS_DIR"] = str(context.credentials.signing_keys)
         return environment
-    environment["MESSAGING_JWKS_URL"] = _jwks_url(context)
+    environment["MESSAGING_JWKS_URL"] = f"{_api_url(context, 'auth')}/.well-known/jwks.json"
     environment["MESSAGING_CONSISTENCY_KEY_FILE"] = str(context.credentials.consistency_key)
     environment["MESSAGING_EVENT_PARTITIONS"] = str(context.state.record.event_partitions)
     if name == "command_api":
         environment["MESSAGING_BROKER_URL"] = valkey.url(context, name, valkey.BROKER_DB)
+    else:
+        environment["MESSAGING_AUTH_READY_URL"] = f"{_api_url(context, 'auth')}/readyz"
+        environment["MESSAGING_COMMAND_READY_URL"] = f"{_api_url(context, 'command')}/readyz"
     return environment
 
 
@@ -86,5 +89,5 @@ def _redis(context: Context, user: str) -> dict[str, str]:
     }
 
 
-def _jwks_url(context: Context) -> str:
-    return f"http://127.0.0.1:{context.port('auth_api')}/auth/v1/.well-known/jwks.json"
+def _api_url(context: Context, name: str) -> str:
+    return f"http://127.0.0.1:{context.port(f'{name}_api')}/{name}/v1"

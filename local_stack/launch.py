@@ -97,7 +97,11 @@ def _clear(plan: Plan) -> None:
 
 
 def _clear_pid_file(path: Path, plan: Plan) -> None:
-    """Remove a pid file whose process is gone or was never ours; end one that is ours."""
+    """Remove a pid file whose process is gone or was never ours; end one that is ours.
+
+    Its number may have been given to somebody else, even to the same server of another stack: ours
+    runs the same program in the same folder.
+    """
     try:
         pid = int(path.read_text().split()[0])
     except (FileNotFoundError, ValueError, IndexError):
@@ -105,8 +109,9 @@ def _clear_pid_file(path: Path, plan: Plan) -> None:
     program = os.path.realpath(_program(plan))
 
     def left() -> list[int]:
-        running = pid > 0 and processes.find(pid) and processes.executable(pid) == program
-        return [pid] if running else []
+        if not pid or processes.find(pid) is None or processes.executable(pid) != program:
+            return []
+        return [pid] if processes.works_in(pid) == os.path.realpath(plan.folder) else []
 
     leftovers.end_all(left(), left, stop_signal=plan.stop_signal, grace=plan.stop_seconds)
     with contextlib.suppress(FileNotFoundError):

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ _SEARCH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/
 _UPDATE_S = 90
 _DOWNLOAD_S = 120
 _CHECK_S = 10
+_PROGRAM = "usr/sbin/pgpool"
 
 
 def installed(account: Account | None) -> PgpoolProgram | None:
@@ -30,10 +32,8 @@ def installed(account: Account | None) -> PgpoolProgram | None:
 
 def unpacked(folder: Path, account: Account | None) -> PgpoolProgram | None:
     """Return the PGPool that `unpack` put below `folder`, if it is there and runs."""
-    program = folder / "root/usr/sbin/pgpool"
-    if not can_reach(account, program):
-        return None
-    return _runnable(program, folder / "root")
+    root = folder.resolve() / "root"
+    return _runnable(root) if can_reach(account, root / _PROGRAM) else None
 
 
 def cache(environment: dict[str, str]) -> Path:
@@ -60,14 +60,20 @@ def unpack(folder: Path) -> str:
         try:
             why = _download(work) or _extract(work)
         except subprocess.TimeoutExpired:
-            return "the packages did not come in time"
-        if why:
-            return why
-        if _runnable(work / "root/usr/sbin/pgpool", work / "root") is None:
-            return "the unpacked program does not run"
-        files.remove_tree(folder)
-        files.folder(folder, mode=0o755)
-        (work / "root").rename(folder / "root")
+            return "its packages did not come in time"
+        if why or _runnable(work / "root") is None:
+            return why or "the unpacked program does not run"
+        return _put(work, folder)
+
+
+def _put(work: Path, folder: Path) -> str:
+    # A link is replaced in one step: another stack may be starting, or running, from the old one.
+    target = folder.with_name(f"{folder.name}-{time.time_ns()}")
+    target.mkdir(mode=0o755)
+    (work / "root").rename(target / "root")
+    link = work / "link"
+    link.symlink_to(target.name)
+    link.replace(folder)
     return ""
 
 
@@ -101,7 +107,8 @@ def _extract(work: Path) -> str:
     return ""
 
 
-def _runnable(program: Path, root: Path) -> PgpoolProgram | None:
+def _runnable(root: Path) -> PgpoolProgram | None:
+    program = root / _PROGRAM
     libraries = [*sorted((root / "usr/lib").glob("*-linux-gnu*")), root / "usr/lib"]
     found = PgpoolProgram(path=str(program), libraries=os.pathsep.join(map(str, libraries)))
     if not program.is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -97,8 +98,7 @@ def prepare(context: Context) -> None:
 
 
 def _initialise(context: Context, base: Path) -> None:
-    unfinished = base / "primary.unfinished"
-    files.remove_tree(unfinished)
+    unfinished = _new_folder(base, "primary")
     password = base / "password"
     secret = context.credentials.database("postgres").read_bytes()
     files.write(password, secret, owner=context.account)
@@ -113,6 +113,16 @@ def _initialise(context: Context, base: Path) -> None:
     )
     password.unlink()
     unfinished.rename(base / "primary")
+
+
+def _new_folder(base: Path, name: str) -> Path:
+    """Return a path to make data folder `name` at, until it is whole.
+
+    A new one each time: what a killed `up` had started may still be writing to the last one.
+    """
+    for old in base.glob(f"{name}.unfinished.*"):
+        files.remove_tree(old)
+    return base / f"{name}.unfinished.{time.time_ns()}"
 
 
 def set_up_roles(context: Context, roles_sql: str) -> None:
@@ -154,8 +164,7 @@ def make_standby(context: Context) -> None:
         if standby.exists() and _can_catch_up(context, cursor):
             return
         _make_slot_anew(cursor)
-    unfinished = base / "replica.unfinished"
-    files.remove_tree(unfinished)
+    unfinished = _new_folder(base, "replica")
     source = f"host=127.0.0.1 port={context.port('primary')} user=replicator"
     _run(
         context,
@@ -203,12 +212,12 @@ def url(context: Context, role: str, *, name: str = "primary", password: str = "
 
 
 @contextmanager
-def _cursor(context: Context, database: str) -> Iterator[Cursor]:
-    """Give a superuser's cursor at the primary, in autocommit."""
+def _cursor(context: Context, database: str, *, name: str = "primary") -> Iterator[Cursor]:
+    """Give a superuser's cursor at server `name`, in autocommit."""
     with closing(
         psycopg2.connect(
             host="127.0.0.1",
-            port=context.port("primary"),
+            port=context.port(name),
             user="postgres",
             password=credentials.read(context.credentials.database("postgres")),
             dbname=database,
@@ -221,12 +230,12 @@ def _cursor(context: Context, database: str) -> Iterator[Cursor]:
             yield cursor
 
 
-def answers(context: Context) -> bool:
-    """Return whether the primary takes connections and writes."""
+def serves(context: Context, name: str) -> bool:
+    """Return whether the primary takes writes, or the replica reads."""
     try:
-        with _cursor(context, "postgres") as cursor:
+        with _cursor(context, "postgres", name=name) as cursor:
             cursor.execute("SELECT pg_is_in_recovery()")
-            return cursor.fetchone() == (False,)
+            return cursor.fetchone() == (name == "replica",)
     except psycopg2.OperationalError:
         return False
 

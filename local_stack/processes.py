@@ -44,6 +44,14 @@ def every() -> Iterator[Process]:
             yield process
 
 
+def works_in(pid: int) -> str | None:
+    """Return the folder in which `pid` works, or None where that may not be known."""
+    try:
+        return str((_PROC / str(pid) / "cwd").readlink())
+    except OSError:
+        return None
+
+
 def executable(pid: int) -> str | None:
     """Return the program that `pid` runs, or None where that may not be known."""
     try:

@@ -34,8 +34,8 @@ class Record:
         uid: Who made it.
         event_partitions: How many there are; events know their partition for ever.
         ports: Where each part listens; `nginx` is the public one.
-        servers: The folder with the servers' data.
-        sockets: The folder of Unix sockets: their paths may not be long.
+        servers: The folder with the servers' data, seen from the state folder.
+        sockets: The folder of Unix sockets, likewise: their paths may not be long.
         pgpool: The PGPool program in use; empty where there is none.
         pgpool_libraries: Where it finds its libraries, if not where the system has them.
         pgpool_missed: When it could last not be had, in seconds since 1970.

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from local_stack import (
@@ -28,6 +29,7 @@ from local_stack.state import State
 from local_stack.supervisor import Supervisor
 
 _PRIMARY_S = 120
+_REPLICA_S = 15
 _STOP_S = 90
 _POLL_S = 0.05
 # How long to leave apt alone after it could not get PGPool.
@@ -66,7 +68,7 @@ def up(environ: Mapping[str, str], schema: Schema, report: Reporter) -> State:
         StackError: It cannot start; the message says the mend.
     """
     folder = states.enter(environ)
-    with states.locked(folder):
+    with states.locked(folder, report.step):
         state = states.make(folder, environ)
         supervisor = Supervisor(state)
         if supervisor.runs():
@@ -162,6 +164,9 @@ def _start(context: Context, supervisor: Supervisor, schema: Schema, report: Rep
             supervisor.start_service(name)
         if wave == 1:
             _prepare_database(context, schema, report, standby="replica" not in running)
+        if "replica" in missing:
+            # PGPool finds it at once then; without it everything works too, only later.
+            _wait(lambda: postgres.serves(context, "replica"), _REPLICA_S)
     # From here on a restart of supervisor itself (SIGHUP) may start all at once.
     supervisor.configure(members, autostart=True)
 
@@ -174,12 +179,9 @@ def _waves(members: Iterable[Service]) -> list[tuple[int, list[str]]]:
 
 
 def _prepare_database(context: Context, schema: Schema, report: Reporter, *, standby: bool) -> None:
-    deadline = time.monotonic() + _PRIMARY_S
-    while not postgres.answers(context):
-        if time.monotonic() > deadline:
-            log = context.state.logs / "primary.log"
-            raise StackError(f"The primary does not answer: see {log}, then run up again.")
-        time.sleep(_POLL_S)
+    if not _wait(lambda: postgres.serves(context, "primary"), _PRIMARY_S):
+        log = context.state.logs / "primary.log"
+        raise StackError(f"The primary does not answer: see {log}, then run up again.")
     report.step("Setting up roles and replication")
     postgres.set_up_roles(context, schema.roles_sql)
     if standby:
@@ -198,7 +200,7 @@ def down(environ: Mapping[str, str], report: Reporter) -> bool:
     """
     if states.look(environ) is None:
         return False
-    with states.locked(states.enter(environ)):
+    with states.locked(states.enter(environ), report.step):
         state = states.look(environ)
         if state is None:
             return False
@@ -217,11 +219,21 @@ def _stop(supervisor: Supervisor, report: Reporter) -> None:
         report.step("Stopping " + ", ".join(names))
         for name in names:
             supervisor.stop_service(name)
-        deadline = time.monotonic() + _STOP_S
-        while any(told.pid for told in supervisor.services() if told.name in names):
-            if time.monotonic() > deadline:
-                break  # Shutting down the supervisor kills what is left.
-            time.sleep(_POLL_S)
+        # Shutting down the supervisor kills what is left then.
+        _wait(partial(_idle, supervisor, names), _STOP_S)
+
+
+def _idle(supervisor: Supervisor, names: Iterable[str]) -> bool:
+    return not any(told.pid for told in supervisor.services() if told.name in names)
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def end_leftovers(state: State) -> bool:

@@ -9,7 +9,7 @@ import pwd
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -53,12 +53,12 @@ class State:
     @property
     def servers(self) -> Path:
         """The folder with the servers' configuration and data, which their user can reach."""
-        return Path(self.record.servers)
+        return self.folder / self.record.servers
 
     @property
     def sockets(self) -> Path:
         """The folder of Unix sockets."""
-        return Path(self.record.sockets)
+        return self.folder / self.record.sockets
 
     @property
     def url(self) -> str:
@@ -151,17 +151,18 @@ def _place(state: State, account: Account | None) -> None:
     """Decide where the servers' data and the sockets lie, make these folders and remember them."""
     record = state.record
     if not record.servers:
-        servers = state.folder / "servers"
+        servers = Path("servers")
         if account is not None and not can_reach(account, state.folder):
             name = hashlib.sha256(str(state.folder).encode()).hexdigest()[:12]
             servers = _SHARED_SERVERS / name
         record = replace(record, servers=str(servers))
-    if not record.sockets:
-        sockets = Path(record.servers) / "sockets"
-        if len(str(sockets)) > _LONGEST_SOCKET_FOLDER:
-            sockets = _short_folder() / f"messaging-{record.identity}"
-        record = replace(record, sockets=str(sockets))
-    state.save(record)
+    # Relative where possible: a moved state folder then still works.
+    sockets = Path(record.sockets or f"{record.servers}/sockets")
+    if len(str(state.folder / sockets)) > _LONGEST_SOCKET_FOLDER:
+        sockets = _short_folder() / f"messaging-{record.identity}"
+    state.save(replace(record, sockets=str(sockets)))
+    if state.servers.parent != state.folder:
+        files.folder(state.folder)
     _make_servers_folder(state, account)
 
 
@@ -215,11 +216,13 @@ def _not_ours(folder: Path) -> StackError:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Let one `up` or `down` at a time work on the stack in `folder`; others wait."""
+def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Let one `up` or `down` at a time work on the stack in `folder`; others wait and `say` so."""
     with (folder / "lock").open("w") as lock:
         try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Waiting for another messaging up or down")
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            fcntl.flock(lock, fcntl.LOCK_UN)
+        # Closing the file gives the lock back, a kill too.
+        yield
