@@ -10,7 +10,7 @@ import flask_smorest
 import marshmallow as ma
 from flask import Response
 
-from web.bodies import QueryReader, read_json
+from web.bodies import MOST_BYTES, QueryReader, read_json
 from web.problems import CATALOGUE, MEDIA_TYPE
 from web.traits import PROBLEMS, PUBLIC, TAKES_QUERY
 
@@ -39,7 +39,7 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smor
         schema: SchemaLike,
         *,
         location: Literal["json", "query"] = "json",
-        body_limit: int | None = None,
+        body_limit: int = MOST_BYTES,
         strings_checked: bool = True,
         **documentation: Any,  # flask-smorest's example, description, ...
     ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
@@ -105,12 +105,13 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smor
         **options: Any,
     ) -> None:
         super()._store_endpoint_docs(endpoint, obj, parameters, tags, **options)
-        for method, info in self._docs[endpoint].items():
-            if method == "parameters":
-                continue
+        documented = self._docs[endpoint]
+        methods = [method for method in documented if method != "parameters"]
+        for method in methods:
+            info = documented[method]
             view = getattr(obj, method) if isinstance(obj, type) else obj
             marked = (view, obj)
-            info["operation"] = endpoint if view is obj else f"{method}_{endpoint}".lower()
+            info["operation"] = endpoint if len(methods) == 1 else f"{method}_{endpoint}".lower()
             info["public"] = any(getattr(one, PUBLIC, False) for one in marked)
             info["problems"] = getattr(view, PROBLEMS, ())
 

@@ -223,17 +223,22 @@ def _unstorable(value: object, path: str) -> Iterator[str]:
             yield from _unstorable(inner, f"{path}.{number}" if path else str(number))
     elif isinstance(value, dict):
         for key, inner in value.items():
-            shown = json.dumps(key)[1:-1] if _UNSTORABLE.search(key) else key
+            shown = _shown(key)
             inside = f"{path}.{shown}" if path else shown
             if shown is not key:
                 yield inside
             yield from _unstorable(inner, inside)
 
 
+def _shown(key: str) -> str:
+    # An answer is UTF-8: what cannot be in it is shown by its escape.
+    return json.dumps(key)[1:-1] if _UNSTORABLE.search(key) else key
+
+
 def _flat(messages: object, path: str = "") -> Iterator[tuple[str, list[str]]]:
     if isinstance(messages, dict):
         for key, inner in messages.items():
-            step = "" if key == ma.exceptions.SCHEMA else str(key)
+            step = "" if key == ma.exceptions.SCHEMA else _shown(str(key))
             yield from _flat(inner, ".".join(filter(None, (path, step))))
     elif isinstance(messages, list):
         yield path, [str(message) for message in messages]
