@@ -73,7 +73,12 @@ class BatchSchema(StrictSchema):
         # Not nested: a bad command must not make the batch a bad one.
         fields.Raw(
             allow_none=True,
-            metadata={"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in COMPONENTS]},
+            metadata={
+                "anyOf": [
+                    *({"$ref": f"#/components/schemas/{name}"} for name in COMPONENTS),
+                    {"description": "Anything else gets a problem of its own."},
+                ]
+            },
         ),
         required=True,
         validate=validate.Length(1, MOST_COMMANDS, error=f"Give 1 to {MOST_COMMANDS} commands."),
