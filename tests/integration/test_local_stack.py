@@ -1,0 +1,211 @@
+"""The local stack as it runs: status, routing, rights, and what a killed process leaves."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import stat
+from pathlib import Path
+
+import httpx
+import psycopg2
+import pytest
+from redis.exceptions import AuthenticationError, NoPermissionError
+
+from local_stack import services
+from tests.running_stack import RunningStack, wait_until
+
+pytestmark = pytest.mark.stack
+
+
+def test_every_service_runs(stack: RunningStack) -> None:
+    status = stack.status()
+    assert set(status) == {"services", "url"}
+    assert status["url"] == stack.url
+    assert [s["name"] for s in status["services"]] == list(services.NAMES)
+    for service in status["services"]:
+        assert set(service) == {"name", "pid", "state", "port", "since"}
+        assert service["state"] == "running"
+        os.kill(service["pid"], 0)
+        since = dt.datetime.strptime(service["since"], "%Y-%m-%dT%H:%M:%SZ").astimezone()
+        assert since < dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
+    assert stack.messaging("status").returncode == 0
+
+
+def test_a_second_up_changes_nothing_and_says_the_same(stack: RunningStack) -> None:
+    before = stack.status()
+    first, second = stack.up(), stack.up()
+    assert first == second
+    assert stack.url in first
+    assert stack.status() == before
+
+
+def test_secrets_are_for_their_owner_only(stack: RunningStack) -> None:
+    secrets = [p for p in (stack.state / "secrets").rglob("*") if p.is_file()]
+    assert len(secrets) > 15
+    for path in secrets:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert stat.S_IMODE(stack.state.stat().st_mode) & 0o007 == 0
+
+
+def test_no_secret_is_in_a_command_line_or_environment(stack: RunningStack) -> None:
+    secrets = {
+        path.read_text().strip() for path in (stack.state / "secrets").iterdir() if path.is_file()
+    }
+    for service in stack.status()["services"]:
+        process = Path("/proc", str(service["pid"]))
+        told = (process / "cmdline").read_text() + (process / "environ").read_text()
+        assert not [secret for secret in secrets if secret in told], service["name"]
+
+
+def test_each_service_is_told_only_its_own_settings(stack: RunningStack) -> None:
+    def told(name: str) -> set[str]:
+        environ = Path("/proc", str(stack.pid(name)), "environ").read_text()
+        return {entry.split("=")[0] for entry in environ.split("\0")}
+
+    assert "MESSAGING_COMMAND_RATE" in told("command_api")
+    assert "MESSAGING_COMMAND_RATE" not in told("query_api") | told("auth_api") | told("worker-1")
+    assert "MESSAGING_SIGNING_KEYS_DIR" in told("auth_api")
+    assert "MESSAGING_SIGNING_KEYS_DIR" not in told("command_api") | told("query_api")
+    assert "MESSAGING_DATABASE_URL" not in told("flower")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can and must switch users")
+def test_as_root_the_servers_run_as_nobody(stack: RunningStack) -> None:
+    for service in stack.status()["services"]:
+        owner = Path("/proc", str(service["pid"])).stat().st_uid
+        wanted = (
+            65534 if service["name"] in {"primary", "replica", "redis", "pgpool", "nginx"} else 0
+        )
+        assert owner == wanted, service["name"]
+
+
+@pytest.mark.parametrize(
+    ("application_name", "server"), [("api-write", "primary"), ("query-api", "replica")]
+)
+def test_pgpool_sends_writers_to_the_primary_and_readers_to_the_replica(
+    stack: RunningStack, application_name: str, server: str
+) -> None:
+    # Not pg_is_in_recovery(): it is volatile, and PGPool sends volatile functions to the primary.
+    connection = stack.connect("query_api", server="pgpool", application_name=application_name)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT inet_server_port()")
+            assert cursor.fetchone() == (stack.record["ports"][server],)
+    finally:
+        connection.close()
+
+
+def test_the_replica_streams_over_its_slot(stack: RunningStack) -> None:
+    connection = stack.connect("postgres")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT application_name, state FROM pg_stat_replication")
+            assert cursor.fetchall() == [("standby1", "streaming")]
+            cursor.execute("SELECT slot_name, active FROM pg_replication_slots")
+            assert cursor.fetchall() == [("standby1", True)]
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("server", ["primary", "replica", "pgpool"])
+def test_postgres_wants_the_password(stack: RunningStack, server: str) -> None:
+    dsn = stack.dsn("query_api", server=server)
+    with pytest.raises(psycopg2.OperationalError):
+        psycopg2.connect(dsn.replace(stack.password("database", "query_api"), "wrong"))
+
+
+_ALLOWED = [
+    ("auth_api", "SET", "failures:account:x", "1", "EX", "5"),
+    ("auth_api", "INCR", "failures:address:x"),
+    ("auth_api", "SET", "revoked:x", "1", "EX", "5"),
+    ("command_api", "GET", "revoked:x"),
+    ("command_api", "XLEN", "queue:0"),
+    ("query_api", "GET", "heartbeat:workers"),
+    ("query_api", "GET", "revoked:x"),
+    ("query_api", "PING"),
+    ("worker", "XRANGE", "queue:0", "-", "+", "COUNT", "1"),
+    ("worker", "SET", "heartbeat:test", "1", "EX", "1"),
+    ("operator", "INFO"),
+    ("operator", "XLEN", "queue:0"),
+    ("probe", "PING"),
+    ("probe", "INFO"),
+]
+_FORBIDDEN = [
+    ("auth_api", "GET", "queue:epoch"),
+    ("auth_api", "XADD", "queue:0", "*", "a", "b"),
+    ("auth_api", "EVAL", "return 1", "0"),
+    ("command_api", "SET", "revoked:x", "1"),
+    ("command_api", "DEL", "queue:0"),
+    ("command_api", "XTRIM", "queue:0", "MAXLEN", "0"),
+    ("command_api", "XRANGE", "queue:0", "-", "+"),
+    ("command_api", "FUNCTION", "LIST"),
+    ("query_api", "SET", "revoked:x", "1"),
+    ("query_api", "GET", "idempotency:a:b"),
+    ("query_api", "XLEN", "queue:0"),
+    ("query_api", "LPUSH", "events.0", "x"),
+    ("worker", "GET", "idempotency:a:b"),
+    ("worker", "SET", "revoked:x", "1"),
+    ("worker", "GET", "failures:account:x"),
+    ("flower", "GET", "queue:epoch"),
+    ("flower", "XLEN", "queue:0"),
+    ("flower", "LPUSH", "events.0", "x"),
+    ("probe", "GET", "queue:epoch"),
+    ("operator", "FLUSHALL"),
+    ("operator", "CONFIG", "GET", "dir"),
+    ("operator", "ACL", "LIST"),
+    ("operator", "SHUTDOWN"),
+    *(
+        (user, *command)
+        for user in ("auth_api", "command_api", "query_api", "worker", "flower", "probe")
+        for command in (("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("ACL", "LIST"))
+    ),
+]
+
+
+@pytest.mark.parametrize("call", _ALLOWED, ids=" ".join)
+def test_each_redis_user_may_do_its_work(stack: RunningStack, call: tuple[str, ...]) -> None:
+    user, *command = call
+    with stack.redis(user) as client:
+        client.execute_command(*command)
+
+
+@pytest.mark.parametrize("call", _FORBIDDEN, ids=" ".join)
+def test_no_redis_user_may_do_more(stack: RunningStack, call: tuple[str, ...]) -> None:
+    user, *command = call
+    with stack.redis(user) as client, pytest.raises(NoPermissionError):
+        client.execute_command(*command)
+
+
+def test_redis_refuses_strangers(stack: RunningStack) -> None:
+    with stack.redis("probe") as client:
+        client.connection_pool.connection_kwargs["password"] = "wrong"
+        with pytest.raises(AuthenticationError):
+            client.ping()
+
+
+def test_logs_names_its_choices(stack: RunningStack) -> None:
+    done = stack.messaging("logs", "nothing")
+    assert done.returncode == 1
+    assert "worker-1" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert stack.messaging("logs", "primary", "-n", "2").stdout.count("\n") == 2
+
+
+def test_the_access_log_is_json_without_secrets(stack: RunningStack) -> None:
+    answer = httpx.get(
+        f"{stack.url}/query/v1/unread?token=geheim",
+        headers={
+            "Authorization": "Bearer geheim",
+            "Cookie": "c=geheim",
+            "X-Request-ID": "log-test",
+        },
+    )
+    assert answer.status_code == 401
+    log = stack.state / "logs/nginx.log"
+    wait_until(lambda: "log-test" in log.read_text())
+    assert "geheim" not in log.read_text()
+    (line,) = [json.loads(line) for line in log.read_text().splitlines() if "log-test" in line]
+    assert line["path"] == "/query/v1/unread"
+    assert line["status"] == 401
