@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import orjson
@@ -45,7 +46,9 @@ class AccessLog:
             "service": self._service,
             "timestamp": datetime.now(UTC),
         }
-        os.write(_STDERR, orjson.dumps(line, option=_LINE))
+        # A log that is gone or full, as when the supervisor was killed, is no reason to answer 500.
+        with suppress(OSError):
+            os.write(_STDERR, orjson.dumps(line, option=_LINE))
 
 
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
