@@ -1,0 +1,74 @@
+"""Passwords: hashed with Argon2id, checked in the same time whoever asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from auth_api.passwords import Passwords, is_common, normalised
+from auth_api.settings import PasswordSettings
+
+pytestmark = pytest.mark.unit
+
+CHEAP = PasswordSettings(memory_kib=64, passes=1, lanes=1)
+
+
+def test_a_hash_is_argon2id_with_the_parameters_of_the_settings() -> None:
+    passwords = Passwords(PasswordSettings())
+    hashed = passwords.hash("correct horse")
+    assert hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert passwords.matches("correct horse", hashed)
+    assert not passwords.matches("correct horsf", hashed)
+    assert not passwords.is_outdated(hashed)
+
+
+def test_two_hashes_of_one_password_differ() -> None:
+    passwords = Passwords(CHEAP)
+    assert passwords.hash("x") != passwords.hash("x")
+
+
+def test_a_hash_made_with_other_parameters_is_understood_and_outdated() -> None:
+    hashed = Passwords(CHEAP).hash("correct horse")
+    today = Passwords(PasswordSettings(memory_kib=128, passes=1, lanes=1))
+    assert today.matches("correct horse", hashed)
+    assert today.is_outdated(hashed)
+
+
+@pytest.mark.parametrize("hashed", ["", "nonsense", "$argon2id$v=19$m=64,t=1,p=1$AAAA$AAAA"])
+def test_a_hash_that_is_none_matches_nothing(hashed: str) -> None:
+    assert not Passwords(CHEAP).matches("x", hashed)
+
+
+def test_without_an_account_checking_takes_as_long() -> None:
+    passwords = Passwords(PasswordSettings())
+    hashed = passwords.hash("correct horse")
+
+    def fastest(check: Callable[[], bool]) -> float:
+        times = []
+        for _ in range(5):
+            started = time.process_time()
+            assert not check()
+            times.append(time.process_time() - started)
+        return min(times)
+
+    wrong = fastest(lambda: passwords.matches("wrong", hashed))
+    nobody = fastest(lambda: passwords.matches("wrong", None))
+    assert 0.5 < wrong / nobody < 2
+
+
+@pytest.mark.parametrize(
+    "password", ["password", "PassWord", "1234567890", "iloveyou", "qwertyuiop"]
+)
+def test_common_passwords_are_known_in_any_case(password: str) -> None:
+    assert is_common(password)
+
+
+@pytest.mark.parametrize("password", ["correct horse battery", "", "# From the 20,000"])
+def test_others_are_not(password: str) -> None:
+    assert not is_common(password)
+
+
+def test_the_same_characters_typed_differently_are_one_password() -> None:
+    assert normalised("Ju\u0308rgen") == normalised("J\u00fcrgen")
