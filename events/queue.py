@@ -99,14 +99,19 @@ class EventQueue:
         """
         with _unavailable_instead():
             found = self._redis.xrange(queue_key(partition), min=f"({after}", count=limit)
-        return [
-            Entry(
-                offset=Offset.parse(offset.decode()),
-                number=int(fields.get(b"n", 0)),
-                envelope=fields.get(b"e", b""),
+        return [_entry(offset, fields) for offset, fields in found]
+
+    def wait(self, partition: Partition, *, after: Offset, milliseconds: int) -> list[Entry]:
+        """Return the first entry behind `after`; wait for one for so long, then return none.
+
+        Raises:
+            QueueUnavailableError: Redis is away.
+        """
+        with _unavailable_instead():
+            found = self._redis.xread(
+                {queue_key(partition): str(after)}, count=1, block=milliseconds
             )
-            for offset, fields in found
-        ]
+        return [_entry(*entry) for _, entries in found for entry in entries]
 
     def numbers(self) -> dict[int, int]:
         """Return of each partition the number of its newest entry; 0 where there was none."""
@@ -151,6 +156,11 @@ class EventQueue:
             self._redis.function_load(LIBRARY, replace=True)
             self._redis.set(EPOCH_KEY, int(epoch))
 
+    def load_function(self) -> None:
+        """Load this version's append function."""
+        with _unavailable_instead():
+            self._redis.function_load(LIBRARY, replace=True)
+
     def now_ms(self) -> int:
         """Return Redis's clock, by which offsets are made: milliseconds since 1970."""
         with _unavailable_instead():
@@ -183,6 +193,14 @@ class EventQueue:
             return None
         last = self._redis.xinfo_stream(key)["last-generated-id"]
         return Offset.parse(last.decode() if isinstance(last, bytes) else str(last))
+
+
+def _entry(offset: bytes, fields: dict[bytes, bytes]) -> Entry:
+    return Entry(
+        offset=Offset.parse(offset.decode()),
+        number=int(fields.get(b"n", 0)),
+        envelope=fields.get(b"e", b""),
+    )
 
 
 @contextmanager

@@ -21,7 +21,9 @@ def services(context: Context) -> list[Service]:
 
 
 def _worker_options(name: str) -> tuple[str, ...]:
-    return ("-E", "-n", f"{name}@%h", "--concurrency=2", "--without-gossip", "--without-mingle")
+    # A thread for each partition: most of them wait for entries, the database or Redis.
+    threads = ("--pool=threads", "--concurrency=16")
+    return ("-E", "-n", f"{name}@%h", *threads, "--without-gossip", "--without-mingle")
 
 
 def _celery(context: Context, name: str, *arguments: str) -> Service:

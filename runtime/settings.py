@@ -173,5 +173,5 @@ class QueueSettings:
             limit=reader.integer("MESSAGING_QUEUE_LIMIT", 1_000_000),
             retention_seconds=reader.integer("MESSAGING_QUEUE_RETENTION", 86_400),
             batch_size=reader.integer("MESSAGING_BATCH_SIZE", 1_000),
-            bell_ttl_seconds=reader.integer("MESSAGING_BELL_TTL", 5),
+            bell_ttl_seconds=reader.integer("MESSAGING_BELL_TTL", 2),
         )

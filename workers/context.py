@@ -14,6 +14,9 @@ from runtime.redis_client import connect
 from runtime.settings import DatabaseSettings, QueueSettings, Reader, RedisSettings
 from workers.projector import Projector
 
+# Transactions at once in one worker process; its other threads wait for entries, not for these.
+_POOL_SIZE = 4
+
 
 @dataclass(kw_only=True)
 class WorkerContext:
@@ -31,13 +34,16 @@ class WorkerContext:
     def engine(self) -> Engine:
         """The primary, through PGPool, as the worker's role."""
         return create_engine_for(
-            DatabaseSettings.read(self.reader), application_name="api-write", pool_size=2
+            DatabaseSettings.read(self.reader), application_name="api-write", pool_size=_POOL_SIZE
         )
 
     @cached_property
     def queue(self) -> EventQueue:
         """The event queue."""
-        return EventQueue(connect(RedisSettings.read(self.reader)), self.queue_settings)
+        queue = EventQueue(connect(RedisSettings.read(self.reader)), self.queue_settings)
+        # A newer version's function, also where the queue is open since long.
+        queue.load_function()
+        return queue
 
     @cached_property
     def projector(self) -> Projector:

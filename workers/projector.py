@@ -40,7 +40,7 @@ class Drained:
         parked: Events set aside.
         lag_events: Entries still to be applied.
         lag_seconds: Age of the oldest of them.
-        busy: Whether another projector held the partition, which goes on with it.
+        busy: Whether another projector was at it, and goes on with it.
     """
 
     partition: Partition
@@ -55,15 +55,36 @@ class Drained:
 class Projector:
     """Drains the partitions of one queue into one database."""
 
-    def __init__(self, queue: EventQueue, engine: Engine, *, batch_size: int, clock: Clock) -> None:
-        """Read from `queue` up to `batch_size` entries at once, apply them through `engine`."""
+    def __init__(
+        self,
+        queue: EventQueue,
+        engine: Engine,
+        *,
+        batch_size: int,
+        clock: Clock,
+        linger_ms: int = 250,
+    ) -> None:
+        """Read from `queue`, apply through `engine`.
+
+        Args:
+            queue: The event queue.
+            engine: The primary, as the worker's role.
+            batch_size: Entries at most in one transaction.
+            clock: What the log shall say of when events were applied.
+            linger_ms: How long a drained partition is watched for more before its bell is
+                silenced, 0 for not at all: a wake-up through Celery costs both sides more than
+                all else that is done for an event.
+        """
+        self._linger_ms = linger_ms
         self._queue = queue
         self._engine = engine
         self._batch_size = batch_size
         self._clock = clock
 
     def drain(self, partition: Partition) -> Drained:
-        """Apply what is queued until nothing is left, another holds the lock, or time is up.
+        """Apply what is queued until nothing more comes, another is at it, or time is up.
+
+        The bell stays set meanwhile, so that a steady flow of events needs no further wake-up.
 
         Raises:
             QueueUnavailableError: Redis is away.
@@ -71,14 +92,17 @@ class Projector:
         """
         counts = Counts()
         deadline = time.monotonic() + _DRAIN_SECONDS
-        self._queue.clear_bell(partition)
-        while True:
-            reached = self._step(partition, counts)
-            # Look once more now that the lock is released: an append may have landed after our
-            # read, and its projector found the lock taken.
-            left = [] if reached is None else self._queue.read(partition, after=reached, limit=1)
+        reached = self._step(partition, counts)
+        left: list[Entry] = []
+        while reached is not None:
+            left = self._linger(partition, reached)
+            if not left or time.monotonic() > deadline:
+                self._queue.clear_bell(partition)
+                # Look once more: an append that came before the bell was silent woke nobody.
+                left = self._queue.read(partition, after=reached, limit=1)
             if not left or time.monotonic() > deadline:
                 break
+            reached = self._step(partition, counts)
         return Drained(
             partition=partition,
             applied=counts.applied,
@@ -88,6 +112,11 @@ class Projector:
             lag_seconds=self._age(left[0].offset) if left else 0.0,
             busy=reached is None,
         )
+
+    def _linger(self, partition: Partition, reached: Offset) -> list[Entry]:
+        if not self._linger_ms:
+            return []
+        return self._queue.wait(partition, after=reached, milliseconds=self._linger_ms)
 
     def _step(self, partition: Partition, counts: Counts) -> Offset | None:
         """Apply one batch; return up to where all is applied, None where another is at it."""

@@ -69,8 +69,10 @@ class Harness:
         intake = Intake(account=envelopes[0].actor_id, rate=rate, receipt=b"-")
         self.queue.append(envelopes, intake)
 
-    def projector(self, batch_size: int = 1_000) -> Projector:
-        return Projector(self.queue, self.engine, batch_size=batch_size, clock=utc_now)
+    def projector(self, batch_size: int = 1_000, linger_ms: int = 0) -> Projector:
+        return Projector(
+            self.queue, self.engine, batch_size=batch_size, clock=utc_now, linger_ms=linger_ms
+        )
 
     def drain_all(self, batch_size: int = 1_000) -> list[Drained]:
         projector = self.projector(batch_size)

@@ -268,3 +268,19 @@ def test_an_older_checkpoint_applies_the_retained_tail_again(harness: Harness, p
         account=pair.other,
     )
     assert member.unread_count == 5
+
+
+def test_a_lingering_projector_takes_what_comes_without_another_wake_up(
+    harness: Harness, pair: Pair
+) -> None:
+    partition = harness.queue.partition_of(pair.sent())
+    projector = harness.projector(linger_ms=1_000)
+    late = threading.Timer(0.2, lambda: harness.append(pair.sent("late")))
+    harness.append(pair.sent("first"))
+    late.start()
+    drained = projector.drain(partition)
+    late.join()
+    assert drained.applied == 2
+    assert pair.bodies() == ["first", "late"]
+    # Silent again: the next append has to wake somebody.
+    assert harness.queue.ring(partition)
