@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Uuid, column, literal_column, select, table
 
-from query_api.reads.replica import Replica
+from query_api.reads.reader import Selects
 from query_api.reads.statements import Statement, uuid_parameter
 from runtime.errors import UnavailableError
 from runtime.ids import SessionId
@@ -33,7 +33,7 @@ class EndedSessions:
     def __init__(
         self,
         listed: Revocations,
-        replica: Replica,
+        replica: Selects,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
