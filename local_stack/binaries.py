@@ -95,8 +95,8 @@ def _copy(site: Path, wheel: _Wheel, copies: Path) -> Path:
     target = copies / f"{wheel.distribution}-{version}"
     if target.exists():
         return target
-    unfinished = copies / f".{target.name}"
-    files.remove_tree(unfinished)
+    files.remove_unfinished(copies)
+    unfinished = files.unfinished(target)
     for part in wheel.parts:
         if (site / part).exists():
             shutil.copytree(site / part, unfinished / part, symlinks=True)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from local_stack.accounts import Account
@@ -47,3 +48,17 @@ def remove_tree(path: Path) -> None:
     """Remove `path` and all below it, if it exists."""
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(path)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what interrupted starts left in `folder`, as far as nobody is still writing to it."""
+    for path in folder.glob("*.unfinished.*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def unfinished(path: Path) -> Path:
+    """Return a path to make `path` at, until it is whole and takes its own name.
+
+    A new one each time: what a killed start had begun may still be writing to the last one.
+    """
+    return path.with_name(f"{path.name}.unfinished.{time.time_ns()}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -85,6 +84,7 @@ def prepare(context: Context) -> None:
     """Write the servers' configuration, and make the primary's data folder if there is none."""
     owner = context.account
     base = files.folder(folder(context), owner=owner)
+    files.remove_unfinished(base)
     files.write(
         base / "postgresql.conf", templates.render("postgres/postgresql.conf", {}), owner=owner
     )
@@ -98,7 +98,7 @@ def prepare(context: Context) -> None:
 
 
 def _initialise(context: Context, base: Path) -> None:
-    unfinished = _new_folder(base, "primary")
+    unfinished = files.unfinished(base / "primary")
     password = base / "password"
     secret = context.credentials.database("postgres").read_bytes()
     files.write(password, secret, owner=context.account)
@@ -113,16 +113,6 @@ def _initialise(context: Context, base: Path) -> None:
     )
     password.unlink()
     unfinished.rename(base / "primary")
-
-
-def _new_folder(base: Path, name: str) -> Path:
-    """Return a path to make data folder `name` at, until it is whole.
-
-    A new one each time: what a killed `up` had started may still be writing to the last one.
-    """
-    for old in base.glob(f"{name}.unfinished.*"):
-        files.remove_tree(old)
-    return base / f"{name}.unfinished.{time.time_ns()}"
 
 
 def set_up_roles(context: Context, roles_sql: str) -> None:
@@ -164,7 +154,7 @@ def make_standby(context: Context) -> None:
         if standby.exists() and _can_catch_up(context, cursor):
             return
         _make_slot_anew(cursor)
-    unfinished = _new_folder(base, "replica")
+    unfinished = files.unfinished(standby)
     source = f"host=127.0.0.1 port={context.port('primary')} user=replicator"
     _run(
         context,

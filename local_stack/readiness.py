@@ -12,7 +12,7 @@ from local_stack.errors import StackError
 from local_stack.state import State
 from local_stack.supervisor import Supervisor
 
-_READY_S = 120
+_READY_S = 180
 _POLL_S = 0.1
 _ANSWER_S = 5
 

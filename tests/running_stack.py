@@ -34,8 +34,8 @@ FAST = {
     "MESSAGING_ARGON2_MEMORY_KIB": "64",
     "MESSAGING_ARGON2_PASSES": "1",
 }
-_MESSAGING = Path(sys.executable).parent / "messaging"
-_UP_S = 200
+MESSAGING = Path(sys.executable).parent / "messaging"
+_UP_S = 240
 
 
 class RunningStack:
@@ -65,7 +65,7 @@ class RunningStack:
     def messaging(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run `messaging` with these arguments, `settings` on top of the environment."""
         return subprocess.run(
-            [str(_MESSAGING), *arguments],
+            [str(MESSAGING), *arguments],
             env={**self.environ, **settings},
             capture_output=True,
             text=True,
