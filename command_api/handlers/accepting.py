@@ -76,7 +76,7 @@ def append(decided: Sequence[Event | Refused], context: Context) -> Answer:
         Intake(
             account=context.actor,
             rate=tools.rate,
-            receipt=receipt.encode(),
+            receipt=receipt.encode() if context.idempotency else b"",
             idempotency=context.idempotency,
         ),
     )
