@@ -1,0 +1,298 @@
+"""NGINX alone, from the shared templates: what it says by itself and what it passes on."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local_stack import accounts, binaries, files, nginx, ports
+from local_stack.context import Context
+from local_stack.record import Record
+from local_stack.state import State
+from web.catalogue import CATALOGUE
+
+_SECURITY = ("x-request-id", "x-content-type-options", "referrer-policy", "content-security-policy")
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A running NGINX: auth_api answers by telling what it got, the other services are dead."""
+
+    url: str
+    port: int
+    log: Path
+
+    def say(self, raw: bytes) -> tuple[int, dict[str, list[str]], bytes]:
+        """Send `raw` bytes and return status, headers (each with all its values) and body."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=15) as connection:
+            connection.sendall(raw)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            headers: dict[str, list[str]] = {}
+            for name, value in response.headers.items():
+                headers.setdefault(name.lower(), []).append(value)
+            return response.status, headers, response.read()
+
+    def get(self, path: str, *headers: str) -> tuple[int, dict[str, list[str]], bytes]:
+        """GET `path` exactly as written."""
+        lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close", *headers]
+        return self.say(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+
+
+class _Echo(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        got = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        told = {"path": self.path, "headers": self.headers.items(), "bytes": len(got)}
+        body = json.dumps(told).encode()
+        self.send_response(429 if "limited" in self.path else 200)
+        self.send_header("Content-Length", str(len(body)))
+        for name in ("X-Request-ID", "X-Content-Type-Options", "Referrer-Policy"):
+            self.send_header(name, "of the service")
+        self.send_header("Cache-Control", "private, no-cache")
+        self.send_header("Content-Security-Policy", "default-src 'self'")
+        if "limited" in self.path:
+            self.send_header("Retry-After", "77")
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_DELETE = _answer  # noqa: N815  # the base class's names
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    folder = Path(tempfile.mkdtemp(prefix="mst-gateway-"))
+    folder.chmod(0o711)
+    echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
+    threading.Thread(target=echo.serve_forever, daemon=True).start()
+    chosen: dict[str, int] = {"auth_api": echo.server_address[1]}
+    for name in ("nginx", "command_api", "query_api", "flower"):
+        chosen[name] = ports.choose(chosen.values())
+    record = Record(
+        identity="test",
+        uid=0,
+        event_partitions=16,
+        ports=chosen,
+        servers="servers",
+        sockets="servers/sockets",
+        settings={"MESSAGING_AUTH_RATE": "1", "MESSAGING_AUTH_BURST": "20"},
+    )
+    account = accounts.for_servers()
+    files.folder(folder / "servers", mode=0o711)
+    context = Context(
+        state=State(folder, record),
+        account=account,
+        binaries=binaries.find(account, folder / "programs"),
+        pgpool=None,
+    )
+    nginx.prepare(context)
+    service = nginx.service(context)
+    log = folder / "access.log"
+    with log.open("wb") as output:
+        if account:
+            log.chmod(0o666)
+        server = subprocess.Popen(
+            service.command,
+            cwd=service.folder,
+            stdout=output,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
+    while ports.is_free(chosen["nginx"]):
+        assert server.poll() is None
+        time.sleep(0.02)
+    yield Gateway(f"http://127.0.0.1:{chosen['nginx']}", chosen["nginx"], log)
+    server.terminate()
+    server.wait()
+    echo.shutdown()
+    echo.server_close()
+    files.remove_tree(folder)
+
+
+_HOSTILE = "/x%22y\"z\\<script>'{}$uri\x80\xff%00"
+_TO = "HTTP/1.1\r\nHost: x\r\n"
+_ERRORS = [
+    ("GET /nowhere HTTP/1.1\r\nHost: x\r\n", 404, "not-found"),
+    ("GET / HTTP/1.1\r\n", 400, "bad-request"),
+    ("GET /a b HTTP/1.1\r\nHost: x\r\n", 400, "bad-request"),
+    ("GET /%00 HTTP/1.1\r\nHost: x\r\n", 400, "bad-request"),
+    ("GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n", 400, "bad-request"),
+    ("nonsense\r\n", 400, "bad-request"),
+    ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n", 400, "bad-request"),
+    ("GET / HTTP/9.9\r\nHost: x\r\n", 505, "http-version-not-supported"),
+    ("TRACE / HTTP/1.1\r\nHost: x\r\n", 405, "method-not-allowed"),
+    ("FOO /command/v1/messages HTTP/1.1\r\nHost: x\r\n", 405, "method-not-allowed"),
+    ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n", 405, "method-not-allowed"),
+    ("POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n", 405, "method-not-allowed"),
+    (f"POST /auth/v1/x {_TO}Content-Length: 131073\r\n", 413, "content-too-large"),
+    (f"POST /command/v1/batch {_TO}Content-Length: 1048577\r\n", 413, "content-too-large"),
+    (f"GET /{'a' * 9000} HTTP/1.1\r\nHost: x\r\n", 414, "uri-too-long"),
+    (f"GET / HTTP/1.1\r\nHost: x\r\nA: {'a' * 9000}\r\n", 431, "request-header-fields-too-large"),
+    ("POST /auth/v1/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: odd\r\n", 501, "not-implemented"),
+    ("GET /query/v1/unread HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
+    ("GET /readyz HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
+    ("GET /problems/not-found HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
+    ("GET /flower/ HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
+    (f"POST /command/v1/messages {_TO}Content-Length: 0\r\n", 503, "service-unavailable"),
+    (f"GET {_HOSTILE} HTTP/1.1\r\nHost: x\r\n", 400, "bad-request"),
+    (f"GET {_HOSTILE[:-3]} HTTP/1.1\r\nHost: x\r\n", 404, "not-found"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("request_head", "status", "slug"), _ERRORS)
+def test_every_error_of_its_own_is_a_problem(
+    gateway: Gateway, request_head: str, status: int, slug: str
+) -> None:
+    got, headers, body = gateway.say((request_head + "Connection: close\r\n\r\n").encode("latin-1"))
+    problem = json.loads(body)
+    assert got == status
+    assert headers["content-type"] == ["application/problem+json"]
+    assert problem["status"] == status
+    assert problem["type"] == f"/problems/{slug}"
+    assert slug in CATALOGUE
+    assert set(problem) == {"type", "title", "status", "detail", "instance", "request_id"}
+    assert problem["instance"].startswith("/")
+    assert headers["x-request-id"] == [problem["request_id"]]
+    assert headers["server"] == ["nginx"]
+    for name in _SECURITY:
+        assert len(headers[name]) == 1, name
+    assert ("retry-after" in headers) == (status in {429, 503})
+    assert ("allow" in headers) == (status == 405)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("abc-DEF_1.2", True),
+        ("a" * 128, True),
+        ("a" * 129, False),
+        ("a b", False),
+        ('a"b', False),
+        ("ü", False),
+        ("", False),
+    ],
+)
+def test_a_well_formed_request_id_is_kept_any_other_replaced(
+    gateway: Gateway, sent: str, *, kept: bool
+) -> None:
+    _, headers, body = gateway.get("/auth/v1/docs", f"X-Request-ID: {sent}")
+    (answered,) = headers["x-request-id"]
+    passed_on = [v for k, v in json.loads(body)["headers"] if k.lower() == "x-request-id"]
+    assert passed_on == [answered]
+    assert (answered == sent) == kept
+    assert answered.isascii()
+    assert answered
+
+
+def test_two_request_ids_are_none(gateway: Gateway) -> None:
+    _, headers, _ = gateway.get("/auth/v1/docs", "X-Request-ID: one", "X-Request-ID: two")
+    assert len(headers["x-request-id"]) == 1
+    assert headers["x-request-id"][0] not in {"one", "two", "one, two"}
+
+
+def test_headers_of_a_service_are_not_doubled(gateway: Gateway) -> None:
+    _, headers, _ = gateway.get("/auth/v1/docs")
+    for name in (*_SECURITY, "cache-control", "server"):
+        assert len(headers[name]) == 1, name
+    assert headers["content-security-policy"] == ["default-src 'self'"]
+    assert headers["cache-control"] == ["private, no-cache"]
+
+
+def test_a_client_cannot_claim_another_address(gateway: Gateway) -> None:
+    forged = ("X-Forwarded-For: 9.9.9.9", "Forwarded: for=9.9.9.9", "X-Real-IP: 9.9.9.9")
+    _, _, body = gateway.get("/auth/v1/docs", *forged, "X-Forwarded-Proto: https")
+    told = json.loads(body)["headers"]
+    assert [v for k, v in told if k.lower() == "x-forwarded-for"] == ["127.0.0.1"]
+    assert [v for k, v in told if k.lower() == "x-forwarded-proto"] == ["http"]
+    assert "9.9.9.9" not in json.dumps(told)
+
+
+def test_bodies_up_to_the_limit_pass(gateway: Gateway) -> None:
+    answer = httpx.post(f"{gateway.url}/auth/v1/docs", content=b"x" * 131_072)
+    assert answer.json()["bytes"] == 131_072
+    chunked = httpx.post(f"{gateway.url}/auth/v1/docs", content=iter([b"x" * 65_536] * 3))
+    assert chunked.status_code == 413
+    # Larger ones pass the gateway for batches alone: there the service is dead.
+    assert (
+        httpx.post(f"{gateway.url}/command/v1/batch", content=b"x" * 1_048_576).status_code == 503
+    )
+
+
+def test_too_many_auth_requests_are_refused_with_the_time_to_wait(gateway: Gateway) -> None:
+    answers = [httpx.post(f"{gateway.url}/auth/v1/login") for _ in range(40)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert answers[0].status_code == 200
+    assert len(refused) >= 10
+    assert refused[0].json()["type"] == "/problems/too-many-requests"
+    assert refused[0].headers["retry-after"] == "1"
+    for free in (".well-known/jwks.json", "openapi.json", "docs", "docs/a.js", "healthz", "readyz"):
+        assert httpx.get(f"{gateway.url}/auth/v1/{free}").status_code == 200, free
+
+
+def test_a_services_own_retry_after_stays(gateway: Gateway) -> None:
+    status, headers, _ = gateway.get("/auth/v1/docs/limited")
+    assert status == 429
+    assert headers["retry-after"] == ["77"]
+
+
+def test_its_own_health_and_start_page(gateway: Gateway) -> None:
+    assert httpx.get(f"{gateway.url}/healthz").json() == {"status": "ok"}
+    page = httpx.get(f"{gateway.url}/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    for named in ("/auth/v1", "/command/v1", "/query/v1", "Flower", "pgAdmin", "messaging"):
+        assert named in page.text
+    style = httpx.get(f"{gateway.url}/site.css")
+    assert style.headers["content-type"].startswith("text/css")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/flower/metrics",
+        "/flower/healthcheck",
+        "/flower//metrics",
+        "/flower/./metrics",
+        "/flower/x/../metrics",
+        "/flower/%6detrics",
+        "/flower%2fmetrics",
+        "/flower/metrics/",
+        "/flower/metrics?x=1",
+        "/flower/METRICS",
+        "/flower/metrics%3f",
+        "//flower/metrics",
+        "/x/%2e%2e/flower/metrics",
+    ],
+)
+def test_the_open_doors_of_flower_are_closed(gateway: Gateway, path: str) -> None:
+    status, _, _ = gateway.get(path)
+    assert status == 404  # 503 would mean that it was passed on.
+
+
+def test_the_log_is_json_whatever_the_client_sends(gateway: Gateway) -> None:
+    gateway.get('/nowhere"\\\x01?secret=geheim', "Authorization: Bearer geheim", 'User-Agent: "\\')
+    gateway.get("/end-of-test")
+    deadline = time.monotonic() + 10
+    while b"end-of-test" not in gateway.log.read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    lines = [json.loads(line) for line in gateway.log.read_text().splitlines()]
+    assert {"time", "request_id", "client", "method", "path", "status"} <= set(lines[0])
+    assert "geheim" not in gateway.log.read_text()
