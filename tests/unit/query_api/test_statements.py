@@ -23,6 +23,7 @@ _WORDS_BEFORE_PARENTHESES = {
     "from",
     "join",
     "where",
+    "when",
     "materialized",
 }
 
