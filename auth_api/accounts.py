@@ -84,16 +84,24 @@ class Accounts:
 
     def replace_hash(self, credentials: Credentials, password_hash: str) -> None:
         """Store another hash of the same password, unless the password has changed meanwhile."""
-        table = identity.Account
         with self._engine.begin() as tx:
-            tx.execute(
-                sa.update(table)
-                .where(
-                    table.id == credentials.account_id,
-                    table.password_hash == credentials.password_hash,
-                )
-                .values(password_hash=password_hash)
+            self.replace_hash_in(tx, credentials, password_hash)
+
+    def replace_hash_in(
+        self, tx: sa.Connection, credentials: Credentials, password_hash: str
+    ) -> bool:
+        """Store another hash; return False where these credentials are not the present ones."""
+        table = identity.Account
+        replaced = tx.execute(
+            sa.update(table)
+            .where(
+                table.id == credentials.account_id,
+                table.password_hash == credentials.password_hash,
+                table.deleted_at.is_(None),
             )
+            .values(password_hash=password_hash)
+        )
+        return replaced.rowcount == 1
 
 
 def email_key(email: str) -> str:

@@ -41,6 +41,10 @@ class SessionRevokedError(MessagingError):
     """This session has ended: by a logout, by its age, or because a refresh token was replayed."""
 
 
+class SessionUnknownError(MessagingError):
+    """There is no such session, or it is not yours."""
+
+
 class PasswordWrongError(MessagingError):
     """The current password is not this."""
 
@@ -53,5 +57,6 @@ STATUSES: Mapping[type[MessagingError], Problem] = {
     RefreshTokenInvalidError: CATALOGUE["refresh-token-invalid"],
     CsrfTokenInvalidError: CATALOGUE["csrf-token-invalid"],
     SessionRevokedError: CATALOGUE["session-revoked"],
+    SessionUnknownError: CATALOGUE["not-found"],
     PasswordWrongError: CATALOGUE["password-wrong"],
 }

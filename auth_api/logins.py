@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from auth_api.accounts import Accounts, Credentials
 from auth_api.errors import LoginFailedError
 from auth_api.failures import LoginFailures
 from auth_api.passwords import Passwords, normalised
-from auth_api.sessions import Sessions
+from auth_api.sessions import Client, Sessions
 from auth_api.tokens import Grant
 from web.usernames import UsernameInvalidError, prepare_username
-
-
-@dataclass(frozen=True, kw_only=True)
-class Client:
-    """Where a login comes from, as far as that can be known."""
-
-    user_agent: str
-    address: str
 
 
 class Logins:
@@ -54,10 +44,9 @@ class Logins:
             attempt.succeeded = self._passwords.matches(typed, known)
         if credentials is None or not attempt.succeeded:
             raise LoginFailedError
+        grant = self._sessions.open(credentials, client)
         self._rehash(credentials, typed)
-        return self._sessions.open(
-            credentials.account_id, user_agent=client.user_agent, address=client.address
-        )
+        return grant
 
     def _rehash(self, credentials: Credentials, password: str) -> None:
         if self._passwords.is_outdated(credentials.password_hash):

@@ -12,7 +12,9 @@ from auth_api.accounts import Accounts
 from auth_api.failures import LoginFailures
 from auth_api.keys import SigningKeys
 from auth_api.logins import Logins
+from auth_api.password_changes import PasswordChanges
 from auth_api.passwords import Passwords
+from auth_api.rotation import Rotation
 from auth_api.sessions import Sessions
 from auth_api.settings import Settings
 from auth_api.tokens import Tokens
@@ -32,6 +34,8 @@ class Services:
     sessions: Sessions
     tokens: Tokens
     logins: Logins
+    rotation: Rotation
+    password_changes: PasswordChanges
     clock: Clock
 
     @classmethod
@@ -50,6 +54,7 @@ class Services:
         sessions = Sessions(
             engine, RevocationList(client), lifetimes=settings.lifetimes, clock=clock
         )
+        failures = LoginFailures(client, settings.failures)
         return cls(
             keys=keys,
             accounts=accounts,
@@ -61,7 +66,15 @@ class Services:
             logins=Logins(
                 accounts=accounts,
                 passwords=passwords,
-                failures=LoginFailures(client, settings.failures),
+                failures=failures,
+                sessions=sessions,
+            ),
+            rotation=Rotation(engine, sessions, lifetimes=settings.lifetimes, clock=clock),
+            password_changes=PasswordChanges(
+                engine,
+                accounts=accounts,
+                passwords=passwords,
+                failures=failures,
                 sessions=sessions,
             ),
             clock=clock,

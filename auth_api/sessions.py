@@ -1,39 +1,45 @@
-"""Sessions: one login each, kept alive by refresh tokens that are good for one use."""
+"""Sessions: one login each; opened, listed, ended."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from auth_api.errors import RefreshTokenInvalidError, SessionRevokedError
+from auth_api.accounts import Credentials
+from auth_api.errors import LoginFailedError, SessionUnknownError
 from auth_api.settings import Lifetimes
 from auth_api.tokens import Grant
 from database.models import identity
 from runtime.clock import Clock, utc_now
 from runtime.ids import AccountId, SessionId, new_id
-from runtime.logging import get_logger
 from web.revocations import RevocationList
-
-_log = get_logger(__name__)
 
 _LONGEST_TEXT = 512
 # Clocks of several machines may differ by less than this.
 _MARGIN_S = 60
 
-_Verdict = Literal["good", "ended", "replayed"]
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """Where a login comes from, as far as that can be known."""
+
+    user_agent: str
+    address: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Session:
+class Session:
+    """A session as its owner sees it."""
+
     id: SessionId
-    account_id: AccountId
+    created_at: datetime
     last_used_at: datetime
-    expires_at: datetime
-    ended_at: datetime | None
+    user_agent: str
+    address: str
 
 
 class Sessions:
@@ -53,138 +59,135 @@ class Sessions:
         self._lifetimes = lifetimes
         self._clock = clock
 
-    def open(self, account_id: AccountId, *, user_agent: str, address: str) -> Grant:
-        """Return the grant of a new session."""
+    def open(self, credentials: Credentials, client: Client) -> Grant:
+        """Return the grant of a new session.
+
+        Raises:
+            LoginFailedError: The password was changed, or the account deleted, a moment ago.
+        """
         now = self._clock()
-        session = _Session(
-            id=SessionId(new_id()),
-            account_id=account_id,
-            last_used_at=now,
-            expires_at=now + timedelta(seconds=self._lifetimes.session),
-            ended_at=None,
-        )
+        session_id = SessionId(new_id())
+        expires_at = now + timedelta(seconds=self._lifetimes.session)
         row = {
-            **vars(session),
+            "id": session_id,
+            "account_id": credentials.account_id,
             "created_at": now,
-            "user_agent": user_agent[:_LONGEST_TEXT],
-            "address": address[:_LONGEST_TEXT],
+            "last_used_at": now,
+            "expires_at": expires_at,
+            "user_agent": client.user_agent[:_LONGEST_TEXT],
+            "address": client.address[:_LONGEST_TEXT],
         }
         with self._engine.begin() as tx:
+            _hold(tx, credentials)
             tx.execute(sa.insert(identity.Session).values(row))
-            return self._grant(tx, session, now)
+            return Grant(
+                account_id=credentials.account_id,
+                session_id=session_id,
+                refresh_id=issue_refresh_token(tx, session_id, now),
+                ends_at=min(expires_at, now + timedelta(seconds=self._lifetimes.idle)),
+            )
 
-    def refresh(self, session_id: SessionId, token_id: UUID) -> Grant:
-        """Return the next grant for who holds the refresh token, which is rotated by that.
+    def of(self, account_id: AccountId) -> list[Session]:
+        """Return the account's live sessions, the one used last first."""
+        table, now = identity.Session, self._clock()
+        statement = (
+            sa.select(
+                table.id, table.created_at, table.last_used_at, table.user_agent, table.address
+            )
+            .where(
+                table.account_id == account_id,
+                table.ended_at.is_(None),
+                table.expires_at > now,
+                table.last_used_at > now - timedelta(seconds=self._lifetimes.idle),
+            )
+            .order_by(table.last_used_at.desc(), table.id)
+        )
+        with self._engine.connect() as connection:
+            return [Session(**row._asdict()) for row in connection.execute(statement)]
 
-        Within the grace after its rotation it earns another grant as good as the first.
-
-        Raises:
-            SessionRevokedError: The session has ended, or ends now, since the token was replayed.
-            RefreshTokenInvalidError: There is no such session.
-            UnavailableError: The session has ended, but Redis cannot be told; repeat it.
-        """
-        with self._engine.begin() as tx:
-            session = _locked(tx, session_id)
-            now = self._clock()
-            verdict = self._judge(tx, session, token_id, now)
-            if verdict == "good":
-                _rotate(tx, session_id, token_id, now)
-                self._prune(tx, session_id, now)
-                return self._grant(tx, session, now)
-            if verdict == "replayed":
-                _end(tx, now, identity.Session.id == session_id)
-        if verdict == "replayed":
-            _log.warning("session.replayed", session=str(session_id))
-        self._revoke(session_id)
-        raise SessionRevokedError
-
-    def end(self, session_id: SessionId) -> None:
-        """End the session: its refresh token at once, its access tokens within 5 seconds.
+    def end(self, account_id: AccountId, session_id: SessionId) -> None:
+        """End one session: its refresh tokens at once, its access tokens within 5 seconds.
 
         Raises:
+            SessionUnknownError: The account has had no such session.
             UnavailableError: Its access tokens may still be valid; repeat it.
         """
+        table = identity.Session
+        mine = (table.account_id == account_id) & (table.id == session_id)
         with self._engine.begin() as tx:
-            _end(tx, self._clock(), identity.Session.id == session_id)
-        self._revoke(session_id)
+            if tx.execute(sa.select(table.id).where(mine)).one_or_none() is None:
+                raise SessionUnknownError
+            mark_ended(tx, self._clock(), mine)
+        self.revoke([session_id])
 
-    def _judge(
-        self,
-        tx: sa.Connection,
-        session: _Session,
-        token_id: UUID,
-        now: datetime,
-    ) -> _Verdict:
-        idle_since = now - timedelta(seconds=self._lifetimes.idle)
-        if session.ended_at is not None:
-            return "ended"
-        if session.expires_at <= now or session.last_used_at <= idle_since:
-            return "ended"
-        table = identity.RefreshToken
-        token = tx.execute(
-            sa.select(table.rotated_at).where(table.id == token_id, table.session_id == session.id)
-        ).one_or_none()
-        grace = timedelta(seconds=self._lifetimes.grace)
-        # A genuine token that is not kept any more was rotated long ago.
-        if token is None or (token.rotated_at is not None and now - token.rotated_at > grace):
-            return "replayed"
-        return "good"
+    def end_all(self, account_id: AccountId) -> None:
+        """End all sessions of the account, as `end` does.
 
-    def _grant(self, tx: sa.Connection, session: _Session, now: datetime) -> Grant:
-        refresh_id = new_id()
-        tx.execute(
-            sa.insert(identity.RefreshToken).values(
-                id=refresh_id, session_id=session.id, issued_at=now
-            )
-        )
-        return Grant(
-            account_id=session.account_id,
-            session_id=session.id,
-            refresh_id=refresh_id,
-            ends_at=min(session.expires_at, now + timedelta(seconds=self._lifetimes.idle)),
-        )
+        Raises:
+            UnavailableError: Nothing has ended; repeat it.
+        """
+        with self._engine.begin() as tx:
+            self.end_in(tx, account_id)
 
-    def _prune(self, tx: sa.Connection, session_id: SessionId, now: datetime) -> None:
-        table = identity.RefreshToken
-        long_ago = now - timedelta(seconds=self._lifetimes.grace + _MARGIN_S)
-        tx.execute(
-            sa.delete(table).where(table.session_id == session_id, table.rotated_at < long_ago)
-        )
+    def end_in(
+        self, tx: sa.Connection, account_id: AccountId, *, keep: SessionId | None = None
+    ) -> None:
+        """End the sessions of the account but `keep`, once `tx` is committed.
 
-    def _revoke(self, session_id: SessionId) -> None:
-        self._revocations.revoke(session_id, seconds=self._lifetimes.access + _MARGIN_S)
+        Raises:
+            UnavailableError: Redis cannot be told; roll `tx` back and repeat it.
+        """
+        table = identity.Session
+        which = table.account_id == account_id
+        if keep is not None:
+            which &= table.id != keep
+        # Redis first: should the commit fail, some must log in anew; the other way round, a thief
+        # could go on.
+        self.revoke(mark_ended(tx, self._clock(), which))
+
+    def revoke(self, session_ids: Iterable[SessionId]) -> None:
+        """Make the access tokens of ended sessions invalid.
+
+        Raises:
+            UnavailableError: They may still be valid; repeat it.
+        """
+        for session_id in session_ids:
+            self._revocations.revoke(session_id, seconds=self._lifetimes.access + _MARGIN_S)
 
 
-def _locked(tx: sa.Connection, session_id: SessionId) -> _Session:
-    session, account = identity.Session, identity.Account
-    row = tx.execute(
-        sa.select(
-            session.id,
-            session.account_id,
-            session.last_used_at,
-            session.expires_at,
-            session.ended_at,
-        )
-        .join(account, account.id == session.account_id)
-        .where(session.id == session_id, account.deleted_at.is_(None))
-        .with_for_update(of=session)
-    ).one_or_none()
-    if row is None:
-        raise RefreshTokenInvalidError
-    return _Session(**row._asdict())
-
-
-def _rotate(tx: sa.Connection, session_id: SessionId, token_id: UUID, now: datetime) -> None:
-    token, session = identity.RefreshToken, identity.Session
-    # The grace runs from the first use: a later one within it must not prolong it.
+def issue_refresh_token(tx: sa.Connection, session_id: SessionId, now: datetime) -> UUID:
+    """Return the id of a new refresh token of the session."""
+    token_id = new_id()
     tx.execute(
-        sa.update(token)
-        .where(token.id == token_id, token.rotated_at.is_(None))
-        .values(rotated_at=now)
+        sa.insert(identity.RefreshToken).values(id=token_id, session_id=session_id, issued_at=now)
     )
-    tx.execute(sa.update(session).where(session.id == session_id).values(last_used_at=now))
+    return token_id
 
 
-def _end(tx: sa.Connection, now: datetime, which: sa.ColumnElement[bool]) -> None:
+def mark_ended(tx: sa.Connection, now: datetime, which: sa.ColumnElement[bool]) -> list[SessionId]:
+    """End those of `which` that have not ended; return their ids."""
     session = identity.Session
-    tx.execute(sa.update(session).where(which, session.ended_at.is_(None)).values(ended_at=now))
+    ended = tx.execute(
+        sa.update(session)
+        .where(which, session.ended_at.is_(None))
+        .values(ended_at=now)
+        .returning(session.id)
+    )
+    return [SessionId(session_id) for (session_id,) in ended]
+
+
+def _hold(tx: sa.Connection, credentials: Credentials) -> None:
+    # A change of the password ends all sessions but one: a login that knew the old password must
+    # come wholly before it, and be ended, or not at all.
+    account = identity.Account
+    held = tx.execute(
+        sa.select(account.id)
+        .where(
+            account.id == credentials.account_id,
+            account.password_hash == credentials.password_hash,
+            account.deleted_at.is_(None),
+        )
+        .with_for_update(read=True)
+    ).one_or_none()
+    if held is None:
+        raise LoginFailedError

@@ -23,3 +23,10 @@ def json_response(
     """
     body = orjson.dumps(payload, option=orjson.OPT_PASSTHROUGH_DATETIME)
     return Response(body, status, headers, content_type=JSON)
+
+
+def no_content() -> Response:
+    """Return 204, which has neither a body nor a type of one."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, request
 
 from auth_api.accounts import Account
-from auth_api.schemas.accounts import AccountSchema, RegisterSchema
+from auth_api.schemas.accounts import AccountSchema, PasswordChangeSchema, RegisterSchema
 from auth_api.services import current_services
 from runtime.clock import rfc3339
 from web.blueprints import ApiBlueprint
 from web.guard import TokenInvalidError, current_identity, public
-from web.responses import json_response
+from web.responses import json_response, no_content
 
 blueprint = ApiBlueprint("accounts", __name__, description="Creating and seeing accounts.")
 
@@ -42,6 +42,21 @@ def me() -> Response:
     if account is None:
         raise TokenInvalidError("The account does not exist any more.")
     return json_response(_shown(account))
+
+
+@blueprint.route("/password", methods=["POST"])
+@blueprint.arguments(PasswordChangeSchema)
+@blueprint.response(204)
+@blueprint.problems("password-wrong", "too-many-failures", "too-many-requests")
+def change_password(body: dict[str, str]) -> Response:
+    """Change the password, which ends every other session of the account."""
+    current_services().password_changes.change(
+        current_identity(),
+        current=body["current_password"],
+        new=body["new_password"],
+        address=request.remote_addr or "",
+    )
+    return no_content()
 
 
 def _shown(account: Account) -> dict[str, object]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from flask import Response, request
 
 from auth_api.cookies import clear_cookies, refresh_token_of_request, set_cookies
-from auth_api.logins import Client
-from auth_api.schemas.sessions import LoginSchema, TokenSchema
+from auth_api.schemas.sessions import LoginSchema, SessionListSchema, TokenSchema
 from auth_api.services import Services, current_services
+from auth_api.sessions import Client, Session
 from auth_api.tokens import Grant
+from runtime.clock import rfc3339
+from runtime.ids import SessionId
 from web.blueprints import ApiBlueprint
 from web.guard import current_identity, public
-from web.responses import json_response
+from web.responses import json_response, no_content
 
 blueprint = ApiBlueprint("sessions", __name__, description="Tokens, from login to logout.")
 
@@ -41,7 +45,8 @@ def login(body: dict[str, str]) -> Response:
         user_agent=request.headers.get("User-Agent", "").replace("\0", ""),
         address=request.remote_addr or "",
     )
-    return _granted(services, services.logins.login(body["username"], body["password"], client))
+    grant = services.logins.login(body["username"], body["password"], client)
+    return _granted(services, grant)
 
 
 @blueprint.route("/token", methods=["POST"])
@@ -59,18 +64,59 @@ def refresh() -> Response:
     """
     services = current_services()
     token = refresh_token_of_request(services.keys)
-    return _granted(services, services.sessions.refresh(token.session_id, token.token_id))
+    return _granted(services, services.rotation.refresh(token.session_id, token.token_id))
 
 
 @blueprint.route("/logout", methods=["POST"])
 @blueprint.response(204, headers=_COOKIES)
 def logout() -> Response:
     """End this session: its refresh token at once, its access tokens within 5 seconds."""
-    current_services().sessions.end(current_identity().session_id)
-    response = Response(status=204)
-    del response.headers["Content-Type"]
+    who = current_identity()
+    current_services().sessions.end(who.account_id, who.session_id)
+    return _goodbye()
+
+
+@blueprint.route("/sessions", methods=["GET"])
+@blueprint.response(200, SessionListSchema)
+def list_sessions() -> Response:
+    """List the account's sessions, the one used last first."""
+    who = current_identity()
+    sessions = current_services().sessions.of(who.account_id)
+    return json_response({"items": [_shown(one, who.session_id) for one in sessions]})
+
+
+@blueprint.route("/sessions", methods=["DELETE"])
+@blueprint.response(204, headers=_COOKIES)
+def end_all_sessions() -> Response:
+    """End all sessions of the account, this one too."""
+    current_services().sessions.end_all(current_identity().account_id)
+    return _goodbye()
+
+
+@blueprint.route("/sessions/<uuid:session_id>", methods=["DELETE"])
+@blueprint.response(204)
+@blueprint.problems("not-found")
+def end_session(session_id: UUID) -> Response:
+    """End one session of the account: as a logout, from afar."""
+    current_services().sessions.end(current_identity().account_id, SessionId(session_id))
+    return no_content()
+
+
+def _goodbye() -> Response:
+    response = no_content()
     clear_cookies(response)
     return response
+
+
+def _shown(session: Session, current: SessionId) -> dict[str, object]:
+    return {
+        "id": session.id,
+        "created_at": rfc3339(session.created_at),
+        "last_used_at": rfc3339(session.last_used_at),
+        "user_agent": session.user_agent,
+        "address": session.address,
+        "current": session.id == current,
+    }
 
 
 def _granted(services: Services, grant: Grant) -> Response:

@@ -69,6 +69,15 @@ class RegisterSchema(StrictSchema):
             )
 
 
+class PasswordChangeSchema(StrictSchema):
+    """What it takes to change a password."""
+
+    current_password = Text(
+        least=1, most=LONGEST, required=True, load_only=True, metadata={"format": "password"}
+    )
+    new_password = PasswordField(required=True)
+
+
 class AccountSchema(ma.Schema):
     """An account as its owner sees it."""
 

@@ -35,6 +35,25 @@ class TokenSchema(ma.Schema):
     expires_in = fields.Integer(required=True, metadata={"description": "Seconds."})
 
 
+class SessionSchema(ma.Schema):
+    """A session as its owner sees it."""
+
+    id = fields.UUID(required=True)
+    created_at = fields.String(required=True, metadata={"format": "date-time"})
+    last_used_at = fields.String(required=True, metadata={"format": "date-time"})
+    user_agent = fields.String(required=True)
+    address = fields.String(required=True)
+    current = fields.Boolean(
+        required=True, metadata={"description": "Whether the access token is of this session."}
+    )
+
+
+class SessionListSchema(ma.Schema):
+    """The live sessions of an account."""
+
+    items = fields.List(fields.Nested(SessionSchema), required=True)
+
+
 class JwkSchema(ma.Schema):
     """A public key (RFC 8037)."""
 

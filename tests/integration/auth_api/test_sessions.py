@@ -11,14 +11,17 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine, text
 
-from auth_api.accounts import Accounts
+from auth_api.accounts import Accounts, Credentials
 from auth_api.errors import RefreshTokenInvalidError, SessionRevokedError
-from auth_api.sessions import Sessions
+from auth_api.rotation import Rotation
+from auth_api.sessions import Client, Sessions
 from auth_api.settings import Lifetimes
 from auth_api.tokens import Grant
-from runtime.ids import SessionId
+from runtime.ids import AccountId, SessionId
 from tests.integration.auth_api.conftest import Auth, MakeAuth, bearer, csrf, refresh
 from web.revocations import RevocationList
+
+CLIENT = Client(user_agent="test", address="127.0.0.1")
 
 
 class Clock:
@@ -46,16 +49,25 @@ def grant(sessions: Sessions, engine: Engine, clock: Clock) -> Grant:
     account = Accounts(engine, clock=clock).create(
         username="alice", email="alice@example.org", password_hash="-"
     )
-    return sessions.open(account.id, user_agent="test", address="127.0.0.1")
+    return sessions.open(credentials(account.id), CLIENT)
+
+
+@pytest.fixture
+def rotation(sessions: Sessions, engine: Engine, clock: Clock) -> Rotation:
+    return Rotation(engine, sessions, lifetimes=Lifetimes(), clock=clock)
+
+
+def credentials(account_id: AccountId) -> Credentials:
+    return Credentials(account_id=account_id, password_hash="-")
 
 
 def is_revoked(redis: Redis, session_id: SessionId) -> bool:
     return RevocationList(redis).is_revoked(session_id)
 
 
-def test_a_refresh_token_earns_the_next_one(sessions: Sessions, grant: Grant) -> None:
+def test_a_refresh_token_earns_the_next_one(rotation: Rotation, grant: Grant) -> None:
     for _ in range(5):
-        following = sessions.refresh(grant.session_id, grant.refresh_id)
+        following = rotation.refresh(grant.session_id, grant.refresh_id)
         assert following.refresh_id != grant.refresh_id
         assert following.session_id == grant.session_id
         assert following.account_id == grant.account_id
@@ -63,112 +75,112 @@ def test_a_refresh_token_earns_the_next_one(sessions: Sessions, grant: Grant) ->
 
 
 def test_within_the_grace_an_old_token_earns_another_as_good(
-    sessions: Sessions, grant: Grant, clock: Clock
+    rotation: Rotation, grant: Grant, clock: Clock
 ) -> None:
-    one = sessions.refresh(grant.session_id, grant.refresh_id)
+    one = rotation.refresh(grant.session_id, grant.refresh_id)
     clock.pass_seconds(10)
-    two = sessions.refresh(grant.session_id, grant.refresh_id)
+    two = rotation.refresh(grant.session_id, grant.refresh_id)
     assert one.refresh_id != two.refresh_id
     clock.pass_seconds(60)
-    sessions.refresh(grant.session_id, one.refresh_id)
-    sessions.refresh(grant.session_id, two.refresh_id)
+    rotation.refresh(grant.session_id, one.refresh_id)
+    rotation.refresh(grant.session_id, two.refresh_id)
 
 
 def test_using_an_old_token_within_the_grace_does_not_prolong_it(
-    sessions: Sessions, grant: Grant, clock: Clock
+    rotation: Rotation, grant: Grant, clock: Clock
 ) -> None:
-    sessions.refresh(grant.session_id, grant.refresh_id)
+    rotation.refresh(grant.session_id, grant.refresh_id)
     clock.pass_seconds(8)
-    sessions.refresh(grant.session_id, grant.refresh_id)
+    rotation.refresh(grant.session_id, grant.refresh_id)
     clock.pass_seconds(8)
     with pytest.raises(SessionRevokedError):
-        sessions.refresh(grant.session_id, grant.refresh_id)
+        rotation.refresh(grant.session_id, grant.refresh_id)
 
 
 @pytest.mark.parametrize("seconds", [10.001, 3_600])
 def test_a_replayed_token_ends_the_whole_session(
-    sessions: Sessions, grant: Grant, clock: Clock, redis: Redis, seconds: float
+    rotation: Rotation, grant: Grant, clock: Clock, redis: Redis, seconds: float
 ) -> None:
-    successor = sessions.refresh(grant.session_id, grant.refresh_id)
+    successor = rotation.refresh(grant.session_id, grant.refresh_id)
     clock.pass_seconds(seconds)
     with pytest.raises(SessionRevokedError):
-        sessions.refresh(grant.session_id, grant.refresh_id)
+        rotation.refresh(grant.session_id, grant.refresh_id)
     with pytest.raises(SessionRevokedError):
-        sessions.refresh(grant.session_id, successor.refresh_id)
+        rotation.refresh(grant.session_id, successor.refresh_id)
     assert is_revoked(redis, grant.session_id)
     assert 300 <= int(redis.ttl(f"revoked:{grant.session_id}")) <= 360
 
 
 def test_a_token_rotated_so_long_ago_that_it_is_forgotten_is_a_replay_too(
-    sessions: Sessions, grant: Grant, clock: Clock, superuser: Engine
+    rotation: Rotation, grant: Grant, clock: Clock, superuser: Engine
 ) -> None:
     current = grant
     for _ in range(4):
         clock.pass_seconds(300)
-        current = sessions.refresh(current.session_id, current.refresh_id)
+        current = rotation.refresh(current.session_id, current.refresh_id)
     with superuser.connect() as connection:
         kept = connection.execute(text("SELECT count(*) FROM identity.refresh_token")).scalar_one()
     assert kept == 2
     with pytest.raises(SessionRevokedError):
-        sessions.refresh(grant.session_id, grant.refresh_id)
+        rotation.refresh(grant.session_id, grant.refresh_id)
 
 
-def test_two_tabs_that_refresh_at_once_both_go_on(sessions: Sessions, grant: Grant) -> None:
+def test_two_tabs_that_refresh_at_once_both_go_on(rotation: Rotation, grant: Grant) -> None:
     with ThreadPoolExecutor(6) as pool:
         grants = list(
-            pool.map(lambda _: sessions.refresh(grant.session_id, grant.refresh_id), range(6))
+            pool.map(lambda _: rotation.refresh(grant.session_id, grant.refresh_id), range(6))
         )
     assert len({one.refresh_id for one in grants}) == 6
     for one in grants:
-        sessions.refresh(one.session_id, one.refresh_id)
+        rotation.refresh(one.session_id, one.refresh_id)
 
 
 def test_a_session_ends_at_its_absolute_age_however_busy(
-    sessions: Sessions, grant: Grant, clock: Clock
+    rotation: Rotation, grant: Grant, clock: Clock
 ) -> None:
     for _ in range(29):
         clock.pass_seconds(86_400)
-        grant = sessions.refresh(grant.session_id, grant.refresh_id)
+        grant = rotation.refresh(grant.session_id, grant.refresh_id)
     assert grant.ends_at - clock.now == timedelta(days=1)
     clock.pass_seconds(86_400)
     with pytest.raises(SessionRevokedError):
-        sessions.refresh(grant.session_id, grant.refresh_id)
+        rotation.refresh(grant.session_id, grant.refresh_id)
 
 
 def test_a_session_that_nobody_uses_ends_after_a_week(
-    sessions: Sessions, grant: Grant, clock: Clock
+    rotation: Rotation, grant: Grant, clock: Clock
 ) -> None:
     assert grant.ends_at - clock.now == timedelta(days=7)
     clock.pass_seconds(7 * 86_400 - 1)
-    grant = sessions.refresh(grant.session_id, grant.refresh_id)
+    grant = rotation.refresh(grant.session_id, grant.refresh_id)
     clock.pass_seconds(7 * 86_400)
     with pytest.raises(SessionRevokedError):
-        sessions.refresh(grant.session_id, grant.refresh_id)
+        rotation.refresh(grant.session_id, grant.refresh_id)
 
 
-def test_a_session_that_never_was_cannot_be_refreshed(sessions: Sessions, grant: Grant) -> None:
+def test_a_session_that_never_was_cannot_be_refreshed(rotation: Rotation, grant: Grant) -> None:
     with pytest.raises(RefreshTokenInvalidError):
-        sessions.refresh(SessionId(uuid4()), grant.refresh_id)
+        rotation.refresh(SessionId(uuid4()), grant.refresh_id)
 
 
 def test_a_token_of_another_session_ends_the_session_that_it_was_tried_on(
-    sessions: Sessions, grant: Grant
+    sessions: Sessions, rotation: Rotation, grant: Grant
 ) -> None:
-    other = sessions.open(grant.account_id, user_agent="", address="")
+    other = sessions.open(credentials(grant.account_id), CLIENT)
     with pytest.raises(SessionRevokedError):
-        sessions.refresh(grant.session_id, other.refresh_id)
-    sessions.refresh(other.session_id, other.refresh_id)
+        rotation.refresh(grant.session_id, other.refresh_id)
+    rotation.refresh(other.session_id, other.refresh_id)
 
 
 def test_ending_one_session_leaves_the_others(
-    sessions: Sessions, grant: Grant, redis: Redis
+    sessions: Sessions, rotation: Rotation, grant: Grant, redis: Redis
 ) -> None:
-    other = sessions.open(grant.account_id, user_agent="", address="")
-    sessions.end(grant.session_id)
-    sessions.end(grant.session_id)
+    other = sessions.open(credentials(grant.account_id), CLIENT)
+    sessions.end(grant.account_id, grant.session_id)
+    sessions.end(grant.account_id, grant.session_id)
     assert is_revoked(redis, grant.session_id)
     assert not is_revoked(redis, other.session_id)
-    sessions.refresh(other.session_id, other.refresh_id)
+    rotation.refresh(other.session_id, other.refresh_id)
 
 
 def test_over_http_the_cookie_is_rotated(auth: Auth) -> None:
