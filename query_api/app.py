@@ -47,6 +47,8 @@ _STATUSES: Mapping[type[MessagingError], Problem] = {
     NothingFoundError: CATALOGUE["not-found"],
     NotYetVisibleError: CATALOGUE["not-yet-visible"],
 }
+# The database knows ended sessions as well: a Redis that hangs is not worth a longer wait.
+_REDIS_TIMEOUT_S = 0.5
 _DESCRIPTION = """
 Read conversations and messages. Nothing here changes anything: that is what commands are for.
 
@@ -72,7 +74,7 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
         autocommit=True,
         pre_ping=False,
     )
-    client = redis_client.connect(settings.redis)
+    client = redis_client.connect(settings.redis, answer_timeout=_REDIS_TIMEOUT_S)
     replica = Replica(engine)
     verifier = verifier or TokenVerifier(
         JwksKeys(settings.jwks_url), issuer=settings.api.public_url

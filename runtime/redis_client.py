@@ -15,10 +15,14 @@ _CONNECT_TIMEOUT_S = 1.0
 _ANSWER_TIMEOUT_S = 3.0
 
 
-def connect(settings: RedisSettings) -> Redis:
+def connect(settings: RedisSettings, *, answer_timeout: float = _ANSWER_TIMEOUT_S) -> Redis:
     """Return a client whose answers are bytes and that tries a broken connection once anew.
 
     A command may so run twice: use it for commands of which a repetition does no harm.
+
+    Args:
+        settings: Where to connect, as which ACL user, with which password.
+        answer_timeout: Seconds to wait for an answer.
     """
     parts = urlsplit(settings.url)
     pool = ConnectionPool(
@@ -28,7 +32,7 @@ def connect(settings: RedisSettings) -> Redis:
         username=unquote(parts.username or "default"),
         password=settings.password.reveal(),
         socket_connect_timeout=_CONNECT_TIMEOUT_S,
-        socket_timeout=_ANSWER_TIMEOUT_S,
+        socket_timeout=answer_timeout,
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     )

@@ -18,6 +18,7 @@ _log = get_logger(__name__)
 
 # So long Redis is not asked again after it failed: a Redis that hangs would hold every request.
 _PAUSE_S = 1.0
+_NEVER = float("-inf")
 _ended = table("ended_session", column("id", Uuid(as_uuid=False)), schema="identity")
 _FIND = Statement(
     select(literal_column("1")).select_from(_ended).where(_ended.c.id == uuid_parameter("session"))
@@ -41,7 +42,7 @@ class EndedSessions:
         self._listed = listed
         self._replica = replica
         self._clock = clock
-        self._away_until = float("-inf")
+        self._away_until = _NEVER
 
     def is_revoked(self, session_id: SessionId) -> bool:
         """Return whether the session has ended.
@@ -49,10 +50,17 @@ class EndedSessions:
         Raises:
             UnavailableError: Neither can tell.
         """
-        if self._clock() >= self._away_until:
+        now = self._clock()
+        if now >= self._away_until:
+            if self._away_until > _NEVER:
+                # This one looks whether Redis is back; the others need not wait for it.
+                self._away_until = now + _PAUSE_S
             try:
-                return self._listed.is_revoked(session_id)
+                revoked = self._listed.is_revoked(session_id)
             except UnavailableError as error:
                 self._away_until = self._clock() + _PAUSE_S
                 _log.warning("revocations.unreachable", cause=repr(error.__cause__))
+            else:
+                self._away_until = _NEVER
+                return revoked
         return bool(self._replica.select(_FIND, {"session": str(session_id)}))
