@@ -1,0 +1,15 @@
+"""A stack to be broken, apart from the one that the other tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.running_stack import RunningStack, running_stack
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[RunningStack]:
+    with running_stack() as stack:
+        yield stack
