@@ -66,7 +66,9 @@ def kept(folder: Path) -> Iterator[Book]:
         DemoError: Another demo uses it.
     """
     files.folder(folder)
-    with (folder / "lock").open("w") as lock:
+    path = folder / "lock"
+    path.touch(mode=0o600)
+    with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -69,9 +69,9 @@ def _people(report: Report) -> str:
         f"{len(census.senders):,} of them write",
     ]
     if merged:
-        parts.append(f"{merged:,} nicknames differ in case alone")
+        parts.append(f"nicknames that differ in case alone: {merged:,}")
     if census.renamed:
-        parts.append(f"{census.renamed:,} nicknames are no usernames and were changed")
+        parts.append(f"nicknames changed into usernames: {census.renamed:,}")
     return "; ".join(parts)
 
 
@@ -115,8 +115,8 @@ def _show_views(views: tuple[View, ...], console: Console) -> None:
 def _view(view: View) -> Group:
     title = Text.assemble("As ", (view.username, "bold"), " sees it", style="cyan")
     unread = Text(
-        f"{view.unread:,} of {view.peer}'s messages unread;"
-        f" in all {view.unread_in_all:,} unread in {view.unread_conversations:,} conversations"
+        f"Unread: {view.unread:,} from {view.peer},"
+        f" {view.unread_in_all:,} from all (conversations: {view.unread_conversations:,})"
     )
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("#", justify="right")
@@ -127,7 +127,7 @@ def _view(view: View) -> Group:
     for line in view.lines:
         table.add_row(*_cells(line, view))
     earlier = view.last_position - len(view.lines)
-    before = [Text(f"{earlier:,} earlier messages", style="dim")] if earlier > 0 else []
+    before = [Text(f"… after {earlier:,} earlier", style="dim")] if earlier > 0 else []
     return Group(title, unread, *before, table)
 
 
