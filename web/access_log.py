@@ -7,9 +7,10 @@ import os
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
-from flask import Response, g, request
+from flask import Request, Response
 
 _LOGGER = "web.access"
 _STDERR = 2
@@ -27,19 +28,19 @@ class AccessLog:
         self._service = service
         self._logger = logging.getLogger(_LOGGER)
 
-    def write(self, response: Response) -> None:
-        """Record the present request, which is answered by `response`."""
+    def write(self, response: Response, request: Request, context: Any) -> None:
+        """Record `request`, whose context `flask.g` is, and which is answered by `response`."""
         if not self._logger.isEnabledFor(logging.INFO):
             return
         rule = request.url_rule
-        identity = g.get("identity")
+        identity = context.get("identity")
         line = {
             "event": "request.served",
             "method": request.method,
             "route": rule.rule if rule is not None else None,
             "status": response.status_code,
-            "duration_ms": round((time.perf_counter() - g.started) * 1000, 3),
-            "request_id": g.request_id,
+            "duration_ms": round((time.perf_counter() - context.started) * 1000, 3),
+            "request_id": context.request_id,
             "account": identity.account_id if identity is not None else None,
             "level": "info",
             "logger": _LOGGER,

@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import marshmallow as ma
-from flask import request
+from flask import Request
 from werkzeug.http import parse_options_header
 
+from web.contexts import current_request
 from web.problems import CATALOGUE, InvalidFieldsError, ProblemError
 from web.responses import JSON
 from web.strict_json import load, parse
@@ -31,8 +32,9 @@ def read_json(  # what the schema makes
     Raises:
         ProblemError: The body is of another media type, malformed, or breaks the schema.
     """
-    _check_media_type()
-    return load(schema, parse(_body(body_limit), strings_checked=strings_checked))
+    request = current_request()
+    _check_media_type(request)
+    return load(schema, parse(_body(request, body_limit), strings_checked=strings_checked))
 
 
 class QueryReader:
@@ -83,7 +85,7 @@ def query_parameters() -> list[tuple[str, str]]:
     Raises:
         ProblemError: It is not percent-encoded UTF-8, or of too many parameters.
     """
-    raw: str = request.environ.get("QUERY_STRING", "")
+    raw: str = current_request().environ.get("QUERY_STRING", "")
     if not raw:
         return []
     try:
@@ -95,11 +97,11 @@ def query_parameters() -> list[tuple[str, str]]:
         raise ProblemError(CATALOGUE["malformed-query"]) from error
 
 
-def _check_media_type() -> None:
+def _check_media_type(request: Request) -> None:
     if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise _unsupported("The body may not be compressed.", {"Accept-Encoding": "identity"})
     given: str = request.environ.get("CONTENT_TYPE", "")
-    if given in _PLAIN_JSON or (not given and not _has_body()):
+    if given in _PLAIN_JSON or (not given and not _has_body(request)):
         return
     media_type, options = parse_options_header(given)
     if media_type.lower() != JSON or options.get("charset", "utf-8").lower() not in {
@@ -109,7 +111,7 @@ def _check_media_type() -> None:
         raise _unsupported(f"The body must be {JSON} in UTF-8.", {"Accept": JSON})
 
 
-def _body(limit: int) -> bytes:
+def _body(request: Request, limit: int) -> bytes:
     # Werkzeug cuts a chunked body off at its limit and says nothing: let it read one byte more.
     request.max_content_length = limit + 1
     body = request.get_data(cache=False)
@@ -118,7 +120,7 @@ def _body(limit: int) -> bytes:
     return body
 
 
-def _has_body() -> bool:
+def _has_body(request: Request) -> bool:
     return bool(request.content_length) or "HTTP_TRANSFER_ENCODING" in request.environ
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from flask import g, request
+from flask import g
 
 from runtime.ids import AccountId, SessionId
 from web.problems import CATALOGUE, ProblemError
@@ -99,20 +99,14 @@ class Guard:
         self._young: dict[str, tuple[Identity, float]] = {}
         self._old: dict[str, tuple[Identity, float]] = {}
 
-    def admit(self) -> Identity:
-        """Return who sends the present request, and keep it for `current_identity`.
+    def identify(self, authorization: str | None) -> Identity:
+        """Return whose token an Authorization header carries.
 
         Raises:
-            TokenMissingError: There is no bearer token in the Authorization header.
+            TokenMissingError: There is no bearer token in it.
             TokenInvalidError: There is one, but it proves nothing.
             UnavailableError: Whether it does cannot be found out just now.
         """
-        identity = self.identify(request.environ.get("HTTP_AUTHORIZATION"))
-        g.identity = identity
-        return identity
-
-    def identify(self, authorization: str | None) -> Identity:
-        """Return whose token an Authorization header carries; raises as `admit` does."""
         token = _bearer(authorization)
         now = self._clock()
         known = self._young.get(token) or self._old.get(token)

@@ -6,7 +6,7 @@ import time
 
 import redis
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, request
 from sqlalchemy import exc as sqlalchemy_errors
 from werkzeug.exceptions import HTTPException
 
@@ -15,6 +15,7 @@ from runtime.logging import get_logger
 from web import request_ids
 from web.access_log import AccessLog
 from web.bodies import refuse_query
+from web.contexts import current_context, current_request
 from web.guard import Guard
 from web.negotiation import acceptable
 from web.problems import (
@@ -26,7 +27,7 @@ from web.problems import (
     problem_of,
     problem_response,
 )
-from web.traits import Traits, TraitsByRoute
+from web.traits import TraitsByRoute
 
 _log = get_logger(__name__)
 
@@ -67,34 +68,34 @@ class Lifecycle:
             app.register_error_handler(kind, self._on_part_away)
 
     def _begin(self) -> Response | None:
-        g.started = time.perf_counter()
-        environ = request.environ
-        g.request_id = request_ids.adopted(environ.get("HTTP_X_REQUEST_ID"))
+        started = time.perf_counter()
+        current, context = current_request(), current_context()
+        environ = current.environ
+        request_id = request_ids.adopted(environ.get("HTTP_X_REQUEST_ID"))
+        context.started, context.request_id = started, request_id
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
-        traits = self._traits.of_request()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        traits = self._traits.of(current)
         if traits is None:
             return None
-        if request.method == "OPTIONS":
-            return _options()
-        self._check(traits)
-        return None
-
-    def _check(self, traits: Traits) -> None:
+        if current.method == "OPTIONS":
+            return _options(current)
         if self._guard is not None and not traits.public:
-            self._guard.admit()
-        accept = request.environ.get("HTTP_ACCEPT")
+            context.identity = self._guard.identify(environ.get("HTTP_AUTHORIZATION"))
+        accept = environ.get("HTTP_ACCEPT")
         if accept and accept != "*/*" and not acceptable(accept, traits.produces):
             raise ProblemError(CATALOGUE["not-acceptable"])
-        if not traits.takes_query:
+        if not traits.takes_query and environ.get("QUERY_STRING"):
             refuse_query()
+        return None
 
     def _finish(self, response: Response) -> Response:
+        context = current_context()
         headers = response.headers
-        headers[request_ids.HEADER] = g.request_id
-        headers["X-Content-Type-Options"] = "nosniff"
+        headers.add(request_ids.HEADER, context.request_id)
+        headers.add("X-Content-Type-Options", "nosniff")
         headers.setdefault("Cache-Control", self._cache_control)
-        self._access_log.write(response)
+        self._access_log.write(response, current_request(), context)
         return response
 
     def _on_our_error(self, error: MessagingError) -> Response:
@@ -121,8 +122,8 @@ class Lifecycle:
         return problem_response(CATALOGUE["internal-server-error"])
 
 
-def _options() -> Response:
-    rule = request.url_rule
+def _options(current: Request) -> Response:
+    rule = current.url_rule
     allowed = sorted(rule.methods or ()) if rule is not None else []
     response = Response(status=204, headers={"Allow": ", ".join(allowed)})
     del response.headers["Content-Type"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flask import Flask, request
+from flask import Flask, Request
 
 from web.responses import JSON
 
@@ -51,8 +51,8 @@ class TraitsByRoute:
         self._app = app
         self._known: dict[tuple[str, str], Traits] = {}
 
-    def of_request(self) -> Traits | None:
-        """Return the traits of the present request's view, or None where no route matches."""
+    def of(self, request: Request) -> Traits | None:
+        """Return the traits of the request's view, or None where no route matches."""
         endpoint = request.endpoint
         if endpoint is None:
             return None
