@@ -32,7 +32,10 @@ class ConversationsQuery(StrictSchema):
 
     limit = limit_field()
     cursor = Text(
-        metadata={"description": "From `next` or `prev` of another page of this list."},
+        metadata={
+            "description": "From `next` or `prev` of another page of this list.",
+            "format": "cursor",
+        },
     )
 
 
@@ -76,7 +79,10 @@ class EventQuery(StrictSchema):
     """By what the event is known while the log does not know it."""
 
     token = Text(
-        metadata={"description": "The consistency token that its command was answered with."},
+        metadata={
+            "description": "The consistency token that its command was answered with.",
+            "format": "consistency-token",
+        },
     )
 
 
@@ -86,7 +92,7 @@ HEADERS: dict[str, dict[str, Any]] = {
             "Tokens of earlier commands, comma-separated. The answer shows their effect, or is"
             " 503 `not-yet-visible`."
         ),
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "format": "consistency-token"},
     },
     "Prefer": {
         "description": (
