@@ -1,0 +1,179 @@
+"""What is written for the servers and for supervisor."""
+
+from __future__ import annotations
+
+import configparser
+import errno
+from pathlib import Path
+
+import pytest
+
+from local_stack import environments, services, settings, status, templates
+from local_stack.binaries import Binaries
+from local_stack.context import Context, PgpoolProgram
+from local_stack.errors import StackError, explain
+from local_stack.pgpool_package import _packages
+from local_stack.record import Record
+from local_stack.state import State
+from local_stack.supervisor import configuration
+
+pytestmark = pytest.mark.unit
+
+_NAMES = (
+    *("nginx", "primary", "replica", "redis", "pgpool", "pgpool_admin"),
+    *("auth_api", "command_api", "query_api", "flower"),
+)
+
+
+def _context(*, pgpool: bool = True, **made: str) -> Context:
+    record = Record(
+        identity="id",
+        uid=0,
+        event_partitions=16,
+        ports={name: 8000 + number for number, name in enumerate(_NAMES)},
+        servers="servers",
+        sockets="servers/sockets",
+        settings=made,
+    )
+    return Context(
+        state=State(Path("/some where"), record),
+        account=None,
+        binaries=Binaries(postgres=Path("/pg"), valkey=Path("/valkey"), nginx=Path("/nginx")),
+        pgpool=PgpoolProgram(path="/pgpool") if pgpool else None,
+    )
+
+
+def test_only_braced_capitals_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(templates, "OPS", tmp_path)
+    (tmp_path / "conf").write_text("listen ${PORT}; set $uri ${uri} $PORT;")
+    assert templates.render("conf", {"PORT": 80}) == "listen 80; set $uri ${uri} $PORT;"
+    with pytest.raises(KeyError):
+        templates.render("conf", {})
+
+
+def test_the_services_are_those_that_status_lists() -> None:
+    assert [s.name for s in services.every(_context())] == list(services.NAMES)
+    without = [s.name for s in services.every(_context(pgpool=False))]
+    assert without == [name for name in services.NAMES if name != "pgpool"]
+
+
+def test_supervisors_configuration_names_no_path_of_the_users() -> None:
+    text = configuration(
+        services.every(_context()), socket_path=Path("/run/100%/s.sock"), autostart=False
+    )
+    assert "/some where" not in text
+    parsed = configparser.ConfigParser()
+    parsed.read_string(text)
+    assert parsed["unix_http_server"]["file"] == "/run/100%/s.sock"
+    programs = [name for name in parsed.sections() if name.startswith("program:")]
+    assert len(programs) == len(services.NAMES)
+    for name in programs:
+        assert parsed[name]["autostart"] == "false"
+        assert parsed[name]["autorestart"] == "true"
+    assert parsed["program:primary"]["stopsignal"] == "INT"
+    assert parsed["program:nginx"]["stopsignal"] == "QUIT"
+
+
+def test_servers_start_before_those_who_use_them_and_nginx_last() -> None:
+    wave = {service.name: service.wave for service in services.every(_context())}
+    assert wave["primary"] < wave["replica"] < wave["pgpool"] < wave["query_api"] < wave["nginx"]
+    assert wave["redis"] < wave["worker-1"]
+
+
+def test_no_secret_is_on_a_command_line_or_in_an_environment() -> None:
+    for service in services.every(_context()):
+        words = [*service.command, *service.environment.values()]
+        assert not [word for word in words if "password=" in word.lower()], service.name
+        for name, value in service.environment.items():
+            if "PASSWORD" in name or "KEY" in name:
+                assert value.startswith("/some where/secrets/"), name
+
+
+@pytest.mark.parametrize("name", ["auth_api", "command_api", "query_api"])
+def test_an_api_connects_as_its_own_role_through_pgpool(name: str) -> None:
+    told = environments.of_api(_context(), name)
+    assert (
+        told["MESSAGING_DATABASE_URL"] == f"postgresql+psycopg2://{name}@127.0.0.1:8004/messaging"
+    )
+    assert told["MESSAGING_REDIS_URL"] == f"redis://{name}@127.0.0.1:8003/0"
+    assert told["MESSAGING_SERVICE"] == name
+
+
+def test_without_pgpool_readers_go_to_the_replica_and_writers_to_the_primary() -> None:
+    context = _context(pgpool=False)
+    reader = environments.of_api(context, "query_api")
+    assert ":8002/" in reader["MESSAGING_DATABASE_URL"]
+    for writer in (
+        environments.of_api(context, "command_api"),
+        environments.of_worker(context, "w"),
+    ):
+        assert ":8001/" in writer["MESSAGING_DATABASE_URL"]
+
+
+def test_a_setting_reaches_whom_it_concerns() -> None:
+    context = _context(MESSAGING_COMMAND_RATE="7", MESSAGING_LOGIN_WINDOW="8")
+    command = environments.of_api(context, "command_api")
+    auth = environments.of_api(context, "auth_api")
+    assert command["MESSAGING_COMMAND_RATE"] == "7"
+    assert "MESSAGING_COMMAND_RATE" not in auth
+    assert auth["MESSAGING_LOGIN_WINDOW"] == "8"
+    assert "MESSAGING_LOGIN_WINDOW" not in command
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MESSAGING_AUTH_RATE", "many"),
+        ("MESSAGING_AUTH_RATE", "0"),
+        ("MESSAGING_AUTH_BURST", "1; include /etc/passwd"),
+        ("MESSAGING_LOG_LEVEL", "LOUD"),
+        ("MESSAGING_PUBLIC_URL", "chat.example"),
+        ("MESSAGING_REDIS_MEMORY", "much"),
+    ],
+)
+def test_an_unusable_setting_is_named(name: str, value: str) -> None:
+    with pytest.raises(StackError, match=name):
+        settings.read({name: value})
+
+
+def test_settings_of_nobody_are_left_alone() -> None:
+    assert settings.read({"MESSAGING_AUTH_RATE": "5", "HOME": "/", "MESSAGING_STATE": "/x"}) == {
+        "MESSAGING_AUTH_RATE": "5"
+    }
+
+
+def test_a_stack_that_is_not_there_is_stopped(tmp_path: Path) -> None:
+    told = status.of({"MESSAGING_STATE": str(tmp_path / "none"), "MESSAGING_PORT": "9999"})
+    assert not told.all_run
+    assert told.as_dict()["url"] == "http://127.0.0.1:9999"
+    assert [entry["name"] for entry in told.as_dict()["services"]] == list(services.NAMES)
+    assert told.as_dict()["services"][0] == {
+        "name": "primary",
+        "pid": None,
+        "state": "stopped",
+        "port": None,
+        "since": None,
+    }
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.ENOSPC, "disk is full"), (errno.EACCES, "No permission"), (errno.EIO, "error")],
+)
+def test_an_error_of_the_system_says_the_mend_in_one_line(number: int, said: str) -> None:
+    text = str(explain(OSError(number, "Input/output error", "/data")))
+    assert said in text
+    assert "/data" in text
+    assert "\n" not in text
+
+
+def test_only_pgpool_and_its_libraries_are_downloaded() -> None:
+    plan = """NOTE: This is only a simulation!
+Inst libpgpool2 (4.3.5-1 Debian:12 [amd64])
+Inst libdbi-perl (1.6 Debian:12 [amd64])
+Inst postgresql-common (248 Debian:12 [all])
+Inst pgpool2 (4.3.5-1 Debian:12 [amd64])
+Conf libpgpool2 (4.3.5-1 Debian:12 [amd64])
+"""
+    assert _packages(plan) == ["pgpool2", "libpgpool2"]
