@@ -68,9 +68,6 @@ class Freshness:
             raise ConsistencyTokenInvalidError
 
 
-AT_ONCE = Freshness()
-
-
 class Query:
     """One question as two statements: answered at once, or tested against tokens as well.
 

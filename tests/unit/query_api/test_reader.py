@@ -9,7 +9,7 @@ from sqlalchemy import literal_column, select
 
 from events.contracts.offsets import Offset
 from query_api.reads.errors import NotYetVisibleError
-from query_api.reads.freshness import AT_ONCE, Freshness, Query
+from query_api.reads.freshness import Freshness, Query
 from query_api.reads.reader import Reader
 from query_api.reads.replica import Rows
 from query_api.reads.statements import Statement
@@ -60,7 +60,7 @@ def token(*, epoch: int = 7, partition: int = 3, ms: int = 5) -> ConsistencyToke
 
 def test_without_a_token_one_untested_statement_is_asked() -> None:
     node = Node()
-    assert node.reader().read(QUERY, {"me": "x"}, AT_ONCE) == [(True, 7, "row")]
+    assert node.reader().read(QUERY, {"me": "x"}, Freshness()) == [(True, 7, "row")]
     assert node.asked == [QUERY.at_once]
     assert node.parameters == {"me": "x"}
 
