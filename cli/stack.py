@@ -72,7 +72,7 @@ def _migrate(url: str) -> None:
         migrate.upgrade(url)
     except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0]
-        raise StackError(f"The migration failed: {reason}. Run up again.") from error
+        raise StackError(f"The migration failed: {reason}: mend that and run up again.") from error
 
 
 def _welcome(console: Console, state: State) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -22,6 +23,8 @@ DATABASE = "messaging"
 STANDBY = "standby1"
 _SLOW_STEP_S = 300
 _CONNECT_TIMEOUT_S = 5
+_DISK_FULL = ("No space left on device", "Check free disk space", "Disk quota exceeded")
+_TELLING = re.compile("error|fatal|failed", re.IGNORECASE)
 
 
 def folder(context: Context) -> Path:
@@ -217,7 +220,10 @@ def _cursor(context: Context, database: str, *, name: str = "primary") -> Iterat
     ) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            yield cursor
+            try:
+                yield cursor
+            except psycopg2.Error as error:
+                raise _failure(f"The {name}", str(error)) from error
 
 
 def serves(context: Context, name: str) -> bool:
@@ -226,7 +232,7 @@ def serves(context: Context, name: str) -> bool:
         with _cursor(context, "postgres", name=name) as cursor:
             cursor.execute("SELECT pg_is_in_recovery()")
             return cursor.fetchone() == (name == "replica",)
-    except psycopg2.OperationalError:
+    except (psycopg2.OperationalError, StackError):
         return False
 
 
@@ -254,7 +260,7 @@ def _run(
 
 
 def _failure(program: str, output: str) -> StackError:
-    if "No space left on device" in output:
+    if any(sign in output for sign in _DISK_FULL):
         return StackError("The disk is full: free some space, then run the same again.")
-    last = (output.strip() or "no output").splitlines()[-1]
-    return StackError(f"{program} failed: {last}")
+    said = [line for line in output.splitlines() if _TELLING.search(line)] or output.splitlines()
+    return StackError(f"{program} failed: {said[0] if said else 'no output'}")

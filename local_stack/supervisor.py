@@ -63,7 +63,7 @@ class Supervisor:
                     sys.executable,
                     "-P",
                     "-m",
-                    "supervisor.supervisord",
+                    "local_stack.supervise",
                     "-n",
                     "-c",
                     "supervisor.conf",
