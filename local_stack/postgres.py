@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -23,6 +24,7 @@ DATABASE = "messaging"
 STANDBY = "standby1"
 _SLOW_STEP_S = 300
 _CONNECT_TIMEOUT_S = 5
+_LEAST_FREE = 32 * 1024 * 1024
 _DISK_FULL = ("No space left on device", "Check free disk space", "Disk quota exceeded")
 _TELLING = re.compile("error|fatal|failed", re.IGNORECASE)
 
@@ -223,7 +225,7 @@ def _cursor(context: Context, database: str, *, name: str = "primary") -> Iterat
             try:
                 yield cursor
             except psycopg2.Error as error:
-                raise _failure(f"The {name}", str(error)) from error
+                raise _failure(context, f"The {name}", str(error)) from error
 
 
 def serves(context: Context, name: str) -> bool:
@@ -255,12 +257,14 @@ def _run(
         check=False,
     )
     if done.returncode != 0:
-        raise _failure(command[0], done.stderr)
+        raise _failure(context, command[0], done.stderr)
     return done.stdout
 
 
-def _failure(program: str, output: str) -> StackError:
-    if any(sign in output for sign in _DISK_FULL):
+def _failure(context: Context, program: str, output: str) -> StackError:
+    # Some programs fail of a full disk without naming it.
+    free = shutil.disk_usage(folder(context)).free
+    if free < _LEAST_FREE or any(sign in output for sign in _DISK_FULL):
         return StackError("The disk is full: free some space, then run the same again.")
     said = [line for line in output.splitlines() if _TELLING.search(line)] or output.splitlines()
     return StackError(f"{program} failed: {said[0] if said else 'no output'}")
