@@ -21,6 +21,8 @@ _LONGEST_PAUSE_S = 3.0
 _LONGEST_OUTAGE_PAUSE_S = 10.0
 # A longer Retry-After is no rate limit but a lock, as after too many failed logins.
 _LONGEST_RETRY_AFTER_S = 60.0
+# More than there are threads.
+_CONNECTIONS = 32
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 
@@ -222,7 +224,7 @@ def _retry_after(response: httpx.Response | None) -> float:
     return float(text) if text.isascii() and text.isdecimal() else 0.0
 
 
-def connect(url: str, *, connections: int, trust_environment: bool) -> httpx.Client:
+def connect(url: str, *, trust_environment: bool) -> httpx.Client:
     """Return an HTTP client of the service at `url`; it keeps no cookies."""
     # Cookies are each account's own: a jar that all accounts share would mix them up.
     no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
@@ -231,5 +233,5 @@ def connect(url: str, *, connections: int, trust_environment: bool) -> httpx.Cli
         cookies=no_cookies,
         timeout=_TIMEOUT,
         trust_env=trust_environment,
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
     )

@@ -19,14 +19,14 @@ from cli.demo.book import kept
 from cli.demo.chat_file import ChatFile, open_chat_file
 from cli.demo.client import Client, Troubles, connect
 from cli.demo.demo import Demo
-from cli.demo.outgoing import outgoing, take_census
+from cli.demo.outgoing import Census, outgoing, take_census
 from cli.demo.parallel import Stop
 from cli.demo.progress import screen
-from cli.demo.report import Report
+from cli.demo.report import Outcome, Report
+from cli.demo.service import Service
 from cli.demo.showing import show
 
 SAMPLE = "sample/ubuntu-irc-sample.jsonl"
-_CONNECTIONS = 16
 _INTERRUPTED = 130
 
 
@@ -48,8 +48,13 @@ def demo(*, messages: int | None, path: Path | None, url: str | None, as_json: b
     Registers the people of the file, sends what they wrote through the HTTP API, waits until all
     of it is visible, verifies it, and shows one conversation as its two people see it.
     """
-    with _chat_file(path) as chat:
-        report = _Run(chat, messages).against(url)
+    run = _Run(url, most=messages)
+    try:
+        with _chat_file(path) as chat:
+            report = run.report(chat)
+    except KeyboardInterrupt:
+        click.echo(f"Stopped; {run.accepted:,} messages had been accepted.", err=True)
+        sys.exit(_INTERRUPTED)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:
@@ -67,47 +72,43 @@ def _chat_file(path: Path | None) -> Iterator[ChatFile]:
 
 
 class _Run:
-    """One run of the demo with a chat file, read to its end or to the last message wanted."""
+    """One run of the demo against the service at `url`, else against the stack here."""
 
-    def __init__(self, chat: ChatFile, most: int | None) -> None:
-        self._chat = chat
+    def __init__(self, url: str | None, *, most: int | None) -> None:
+        self._url = url
         self._most = most
-        self._census = take_census(chat.lines(most))
+        self._demo: Demo | None = None
 
-    def against(self, url: str | None) -> Report:
-        """Return how the demo went with the service at `url`, else with the stack here."""
-        service = services.find(os.environ, url)
-        console = Console(stderr=True)
-        stop = Stop()
-        with ExitStack() as stack:
-            http = stack.enter_context(
-                connect(
-                    service.url, connections=_CONNECTIONS, trust_environment=not service.is_local
-                )
-            )
-            began_at = services.greet(http, service)
-            book = stack.enter_context(kept(service.book))
-            shown = stack.enter_context(screen(console))
-            troubles = Troubles(tell=shown.trouble)
-            accounts = Accounts(Client(http, troubles=troubles, pause=stop.pause), book)
-            demo = Demo(accounts, shown, stop=stop, began_at=began_at)
-            with _stoppable(demo):
-                outcome = demo.run(self._census, outgoing(self._chat.lines(self._most)))
+    @property
+    def accepted(self) -> int:
+        """How many messages have been accepted so far."""
+        return self._demo.accepted if self._demo else 0
+
+    def report(self, chat: ChatFile) -> Report:
+        """Return how it went with `chat`, which is read to its end before anything is sent."""
+        census = take_census(chat.lines(self._most))
+        service = services.find(os.environ, self._url)
+        troubles = Troubles()
+        outcome = self._outcome(chat, census, service, troubles)
         return Report(
             url=service.url,
-            file=self._chat.name,
-            census=self._census,
+            file=chat.name,
+            census=census,
             outcome=outcome,
             retries=troubles.retries,
             limited=troubles.limited,
         )
 
-
-@contextmanager
-def _stoppable(demo: Demo) -> Iterator[None]:
-    """Let Ctrl-C end the demo with one line."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo(f"Stopped; {demo.accepted:,} messages had been accepted.", err=True)
-        sys.exit(_INTERRUPTED)
+    def _outcome(
+        self, chat: ChatFile, census: Census, service: Service, troubles: Troubles
+    ) -> Outcome:
+        stop = Stop()
+        with ExitStack() as stack:
+            http = stack.enter_context(connect(service.url, trust_environment=not service.is_local))
+            began_at = services.greet(http, service)
+            book = stack.enter_context(kept(service.book))
+            shown = stack.enter_context(screen(Console(stderr=True)))
+            troubles.tell = shown.trouble
+            accounts = Accounts(Client(http, troubles=troubles, pause=stop.pause), book)
+            self._demo = Demo(accounts, shown, stop=stop, began_at=began_at)
+            return self._demo.run(census, outgoing(chat.lines(self._most)))

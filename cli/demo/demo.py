@@ -96,8 +96,8 @@ class Demo:
 
     def _await(self, sent: Sent) -> None:
         conversations = list(sent.conversations.values())
-        title = "Waiting until visible, conversations"
-        with self._stage("until_visible", title, len(conversations)) as stage:
+        total = len(conversations)
+        with self._stage("until_visible", "Waiting until visible", total) as stage:
             wait_until_visible(self._accounts, conversations, stage.advance)
 
     def _verify(self, sent: Sent) -> Findings:

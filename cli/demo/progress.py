@@ -21,6 +21,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 _LINE_EVERY_S = 10.0
@@ -82,7 +83,10 @@ class Bars:
             _Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("[yellow]{task.fields[trouble]}"),
+            TextColumn(
+                "[yellow]{task.fields[trouble]}",
+                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+            ),
             console=console,
         )
         self._task: TaskID | None = None
@@ -90,14 +94,15 @@ class Bars:
     @contextmanager
     def stage(self, title: str, total: int) -> Iterator[Stage]:
         """Show a part of the demo until the end of the block."""
-        task = self._progress.add_task(title, total=total, trouble="")
+        task = self._progress.add_task(title, total=total, trouble="", visible=total > 0)
         self._task = task
         yield _Timed(lambda done: self._progress.advance(task, done))
+        self._progress.stop_task(task)
 
     def trouble(self, text: str) -> None:
         """Show what holds the demo up; nothing does if `text` is empty."""
         if self._task is not None:
-            self._progress.update(self._task, trouble=escape(text[:60]))
+            self._progress.update(self._task, trouble=escape(text))
 
     def __enter__(self) -> Self:
         """Begin to draw."""
@@ -131,10 +136,12 @@ class Lines:
                     told_at = time.monotonic()
                     self._write(f"{title}: {done:,} of {total:,}")
 
-        self._write(f"{title}: {total:,}")
         timed = _Timed(advance)
+        if total:
+            self._write(f"{title}: {total:,}")
         yield timed
-        self._write(f"{title}: {done:,} in {timed.seconds:.1f} s")
+        if total:
+            self._write(f"{title}: {done:,} in {timed.seconds:.1f} s")
 
     def trouble(self, text: str) -> None:
         """Write what holds the demo up, when it changes; nothing does if `text` is empty."""

@@ -119,11 +119,12 @@ def _view(view: View) -> Group:
         f" {view.unread_in_all:,} from all (conversations: {view.unread_conversations:,})"
     )
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("#", justify="right")
-    table.add_column("time")
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("time", no_wrap=True)
     table.add_column("from", no_wrap=True, max_width=20)
-    table.add_column("")
-    table.add_column("body", overflow="ellipsis", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    # The only one that may get narrower than its content.
+    table.add_column("body")
     for line in view.lines:
         table.add_row(*_cells(line, view))
     earlier = view.last_position - len(view.lines)
@@ -139,7 +140,12 @@ def _cells(line: Line, view: View) -> tuple[Text, ...]:
         Text(moment.strftime("%H:%M:%S")),
         Text(line.sender, style=style),
         Text("new" if line.unread else "", style="yellow"),
-        Text(_printable(line.body), style="bold" if line.unread else ""),
+        Text(
+            _printable(line.body),
+            style="bold" if line.unread else "",
+            overflow="ellipsis",
+            no_wrap=True,
+        ),
     )
 
 

@@ -143,7 +143,7 @@ def test_an_outage_is_told_and_its_end_too(clock: Clock) -> None:
 
 
 def test_the_http_client_keeps_no_cookies() -> None:
-    with clients.connect("http://fake", connections=1, trust_environment=False) as http:
+    with clients.connect("http://fake", trust_environment=False) as http:
         request = httpx.Request("GET", "http://fake/")
         answer = httpx.Response(200, headers={"Set-Cookie": "a=b; Path=/"}, request=request)
         http.cookies.extract_cookies(answer)
