@@ -31,12 +31,13 @@ test: ## Run all tests
 	@scripts/set-up development
 	.venv/bin/python -m pytest
 
-check: ## Run linters, type checker and import rules
+check: ## Run linters, type checker and import rules, build the docs
 	@scripts/set-up development
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/mkdocs build --strict --quiet --site-dir build/site
 
 bench: ## Measure the running stack
 	@scripts/set-up development
