@@ -12,6 +12,7 @@ from query_api.reads.conversations import Conversations
 from query_api.reads.errors import NothingFoundError, NotYetVisibleError
 from query_api.reads.events import Events
 from query_api.reads.messages import Messages
+from query_api.reads.nodes import Nodes
 from query_api.reads.peers import Peers
 from query_api.reads.reader import Reader as ReadModelReader
 from query_api.reads.replica import Replica
@@ -92,7 +93,7 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
     serve(app, _reads(replica, settings.consistency_key))
     _register(api)
     app.register_blueprint(problem_pages())
-    app.register_blueprint(aggregate(Readiness(_system(settings, replica, client))))
+    app.register_blueprint(aggregate(Readiness(_system(settings, client))))
     return app
 
 
@@ -115,12 +116,20 @@ def _register(api: Api) -> None:
         api.register_blueprint(blueprint, parameters=list(HEADERS))
 
 
-def _system(settings: Settings, replica: Replica, client: redis.Redis) -> dict[str, Check]:
+def _system(settings: Settings, client: redis.Redis) -> dict[str, Check]:
     """Return what the whole system needs to be ready."""
+    # A connection of its own: a check that hangs must not take one from the reads.
+    nodes = Nodes(
+        create_engine_for(
+            settings.database, application_name="query-api", pool_size=1, autocommit=True
+        )
+    )
     return {
         "auth_api": service_ready(settings.readiness.auth_url),
         "command_api": service_ready(settings.readiness.command_url),
-        "database": replica.answers,
+        "pgpool": nodes.pgpool,
+        "primary": nodes.primary,
+        "replica": nodes.replica,
         "redis": redis_answers(client),
         "workers": heartbeat(client, "workers"),
     }

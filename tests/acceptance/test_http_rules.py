@@ -190,7 +190,9 @@ def test_each_service_says_how_it_is(http: httpx.Client, service: str) -> None:
 def test_the_whole_system_says_how_it_is(http: httpx.Client) -> None:
     ready = http.get("/readyz").json()
     assert ready["status"] == "ready"
-    assert {"auth_api", "command_api", "database", "redis", "workers"} <= set(ready["parts"])
+    assert {"auth_api", "command_api", "pgpool", "primary", "redis", "replica", "workers"} <= set(
+        ready["parts"]
+    )
     assert http.get("/healthz").json() == {"status": "ok"}
 
 

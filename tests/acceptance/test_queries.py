@@ -134,7 +134,15 @@ def test_the_whole_system_is_ready(stack: RunningStack) -> None:
         "status": "ready",
         "parts": {
             name: {"status": "ready"}
-            for name in ("auth_api", "command_api", "database", "redis", "workers")
+            for name in (
+                "auth_api",
+                "command_api",
+                "pgpool",
+                "primary",
+                "redis",
+                "replica",
+                "workers",
+            )
         },
     }
 

@@ -85,7 +85,15 @@ def test_the_whole_systems_readiness_names_every_part(app: Flask) -> None:
     assert int(answer.headers["Retry-After"]) >= 1
     assert answer.json is not None
     assert answer.json["status"] == "unready"
-    assert set(answer.json["parts"]) == {"auth_api", "command_api", "database", "redis", "workers"}
+    assert set(answer.json["parts"]) == {
+        "auth_api",
+        "command_api",
+        "pgpool",
+        "primary",
+        "redis",
+        "replica",
+        "workers",
+    }
     for part in answer.json["parts"].values():
         assert part["status"] == "unready"
         assert part["detail"]
