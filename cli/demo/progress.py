@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, Self
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Column
 from rich.text import Text
 
 _LINE_EVERY_S = 10.0
@@ -71,38 +68,43 @@ class _Timed:
         return time.monotonic() - self._began
 
 
+class _Display(Progress):
+    """The bars, and below them what holds the demo up."""
+
+    trouble = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.trouble:
+            text = f"Trying again: {self.trouble}"
+            yield Text(text, style="yellow", no_wrap=True, overflow="ellipsis")
+
+
 class Bars:
     """A bar for each stage, with rate and time left."""
 
     def __init__(self, console: Console) -> None:
         """Draw on `console`, a terminal."""
-        self._progress = Progress(
+        self._progress = _Display(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn(
-                "[yellow]{task.fields[trouble]}",
-                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
-            ),
             console=console,
         )
-        self._task: TaskID | None = None
 
     @contextmanager
     def stage(self, title: str, total: int) -> Iterator[Stage]:
         """Show a part of the demo until the end of the block."""
-        task = self._progress.add_task(title, total=total, trouble="", visible=total > 0)
-        self._task = task
+        task = self._progress.add_task(title, total=total, visible=total > 0)
         yield _Timed(lambda done: self._progress.advance(task, done))
         self._progress.stop_task(task)
 
     def trouble(self, text: str) -> None:
         """Show what holds the demo up; nothing does if `text` is empty."""
-        if self._task is not None:
-            self._progress.update(self._task, trouble=escape(text))
+        self._progress.trouble = text
 
     def __enter__(self) -> Self:
         """Begin to draw."""
