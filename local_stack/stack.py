@@ -13,6 +13,7 @@ from local_stack import (
     accounts,
     binaries,
     credentials,
+    files,
     leftovers,
     pgpool_package,
     ports,
@@ -209,7 +210,9 @@ def down(environ: Mapping[str, str], report: Reporter) -> bool:
         if was_running:
             _stop(supervisor, report)
         supervisor.shut_down()
-        return end_leftovers(state) or was_running
+        was_running = end_leftovers(state) or was_running
+        files.remove_tree(state.sockets)
+        return was_running
 
 
 def _stop(supervisor: Supervisor, report: Reporter) -> None:
@@ -237,15 +240,12 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def end_leftovers(state: State) -> bool:
-    """End what killed services left behind, and remove their sockets; tell if there was any."""
+    """End what killed services left behind; tell if there was any."""
     found = False
     for memory in sorted(state.run.glob("*.group")):
         group = leftovers.recall(memory)
         found = found or bool(group and leftovers.members(group))
         leftovers.end(memory)
         memory.unlink(missing_ok=True)
-    for socket in (*state.sockets.glob("*.sock*"), *state.sockets.glob("pgpool/.s.*")):
-        socket.unlink(missing_ok=True)
-    for name in ("supervisor.pid",):
-        (state.run / name).unlink(missing_ok=True)
+    (state.run / "supervisor.pid").unlink(missing_ok=True)
     return found
