@@ -24,7 +24,7 @@ IDEMPOTENCY_TTL_MS = 86_400_000
 
 
 class QueueUnavailableError(UnavailableError):
-    """The event queue cannot take events just now; nothing was accepted. Try again shortly."""
+    """The event queue cannot take events just now: repeat the command a little later."""
 
 
 class QueueFullError(QueueUnavailableError):
