@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import httpx
@@ -13,10 +14,13 @@ import psycopg2
 import pytest
 from redis.exceptions import AuthenticationError, NoPermissionError
 
-from local_stack import services
+from local_stack import accounts, services
 from tests.running_stack import RunningStack, wait_until
 
 pytestmark = pytest.mark.stack
+
+
+_READABLE = 'while IFS= read -r name; do if [ -r "$name" ]; then echo "$name"; fi; done'
 
 
 def test_every_service_runs(stack: RunningStack) -> None:
@@ -75,13 +79,39 @@ def test_each_service_is_told_only_its_own_settings(stack: RunningStack) -> None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can and must switch users")
-def test_as_root_the_servers_run_as_nobody(stack: RunningStack) -> None:
+def test_as_root_the_servers_run_as_nobody_and_nginx_as_another(stack: RunningStack) -> None:
+    gateway = accounts.for_gateway()
+    assert gateway is not None
+    uids = dict.fromkeys(("primary", "replica", "redis", "pgpool"), 65534) | {"nginx": gateway.uid}
+    assert gateway.uid not in {0, 65534}
     for service in stack.status()["services"]:
-        owner = Path("/proc", str(service["pid"])).stat().st_uid
-        wanted = (
-            65534 if service["name"] in {"primary", "replica", "redis", "pgpool", "nginx"} else 0
-        )
-        assert owner == wanted, service["name"]
+        process = Path("/proc", str(service["pid"]))
+        assert process.stat().st_uid == uids.get(service["name"], 0), service["name"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can and must switch users")
+def test_as_root_nginx_can_read_nothing_of_the_servers_or_of_ours(stack: RunningStack) -> None:
+    gateway = accounts.for_gateway()
+    assert gateway is not None
+    folders = (stack.state, stack.servers)
+    files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    told = subprocess.run(
+        ["/bin/sh", "-c", _READABLE],
+        input="".join(f"{path}\n" for path in files),
+        user=gateway.uid,
+        group=gateway.gid,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    readable = {Path(name) for name in told.stdout.splitlines()}
+    assert stack.servers / "pgpool/pool_passwd" in files
+    assert stack.servers / "nginx/nginx.conf" in readable
+    outside = {path for path in readable if stack.servers / "nginx" not in path.parents}
+    # Copies of the servers' programs hold no secret.
+    assert not {path for path in outside if stack.servers / "programs" not in path.parents}
 
 
 @pytest.mark.parametrize(
