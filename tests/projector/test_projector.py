@@ -9,7 +9,9 @@ from typing import Any
 
 import orjson
 import pytest
+import structlog
 from sqlalchemy import text
+from structlog.testing import LogCapture
 
 from events import checkpoints
 from events.contracts.envelope import Envelope
@@ -339,16 +341,18 @@ def test_the_text_of_an_edit_that_was_refused_is_not_kept(harness: Harness, pair
 
 
 def test_the_log_names_each_event_and_its_request(
-    harness: Harness, pair: Pair, capsys: pytest.CaptureFixture[str]
+    harness: Harness, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Other tests configure logging for the whole process: listen to this one logger alone.
+    heard = LogCapture()
+    logger = structlog.wrap_logger(None, processors=[heard])
+    monkeypatch.setattr("workers.projector._log", logger)
     sent = dataclasses.replace(pair.sent(), request_id="request-of-this-test")
     harness.append(sent)
-    capsys.readouterr()
     harness.drain_all()
-    [line] = [line for line in capsys.readouterr().out.splitlines() if "request-of" in line]
-    assert "projection.committed" in line
-    assert str(sent.id) in line
-    assert "applied" in line
+    [line] = [entry for entry in heard.entries if entry["event"] == "projection.committed"]
+    assert line["partition"] == harness.queue.partition_of(sent)
+    assert line["events"] == [(str(sent.id), "request-of-this-test", "applied")]
 
 
 def test_the_bell_does_not_run_out_while_its_partition_is_attended_to(
