@@ -1,4 +1,4 @@
-"""The sweep: opens a lost queue, rings every partition that is behind, trims what is old."""
+"""The sweep: opens a lost queue, rings what is behind, trims what is old, carries erasures on."""
 
 from __future__ import annotations
 
@@ -12,15 +12,24 @@ from events.opening import ensure_open
 from events.queue import EventQueue
 from runtime.clock import Clock
 from runtime.ids import Partition
+from workers.erasures import carry_on
 
 
 @dataclass(frozen=True, kw_only=True)
 class Swept:
-    """What a sweep saw and did: partitions rung, entries trimmed, entries not yet applied."""
+    """What a sweep saw and did.
+
+    Attributes:
+        rung: Partitions whose projector it woke because they were behind.
+        trimmed: Entries that it dropped.
+        lag_events: Entries not yet applied.
+        erasures: Erasures of deleted accounts that it queued.
+    """
 
     rung: int
     trimmed: int
     lag_events: int
+    erasures: int
 
 
 def sweep(
@@ -60,4 +69,5 @@ def sweep(
         if keep_from.ms > 0:
             trimmed += queue.trim(checkpoint.partition, before=keep_from)
     queue.beat_heart()
-    return Swept(rung=rung, trimmed=trimmed, lag_events=lag)
+    queued = carry_on(queue, engine, clock=clock, wake=wake)
+    return Swept(rung=rung, trimmed=trimmed, lag_events=lag, erasures=queued)
