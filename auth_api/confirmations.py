@@ -31,13 +31,19 @@ class Confirmations:
         """
         account = self._accounts.get(who.account_id)
         if account is None:
-            raise TokenInvalidError("The account does not exist any more.")
+            raise _gone()
         # A stolen access token must not be a way to try passwords without end.
         with self._failures.attempt(username=account.username, address=address) as attempt:
             known = self._accounts.credentials(account.username)
             attempt.succeeded = self._passwords.matches(
                 normalised(password), known.password_hash if known is not None else None
             )
-        if known is None or not attempt.succeeded:
+        if known is None:  # Deleted while the password was looked at.
+            raise _gone()
+        if not attempt.succeeded:
             raise PasswordWrongError
         return known
+
+
+def _gone() -> TokenInvalidError:
+    return TokenInvalidError("The account does not exist any more.")
