@@ -14,14 +14,17 @@ from runtime.errors import MessagingError, UnavailableError
 from runtime.ids import AccountId, Epoch, Partition
 from runtime.settings import QueueSettings
 
-EPOCH_KEY = "queue:epoch"
+# A hash: the epoch, the number of partitions, and `short_of_memory` while that is so.
+STATE_KEY = "queue:state"
+# Hashes by partition: the number of its newest entry, and of the last that is known as applied.
 NUMBERS_KEY = "queue:numbers"
+APPLIED_KEY = "queue:applied"
 # What a client may still retry with the same key: 24 h.
 IDEMPOTENCY_TTL_MS = 86_400_000
 
 
 class QueueUnavailableError(UnavailableError):
-    """The event queue cannot take events just now; nothing was accepted. Try again shortly."""
+    """The event queue cannot take events just now: repeat the command a little later."""
 
 
 class QueueFullError(QueueUnavailableError):
@@ -125,9 +128,10 @@ def append_arguments(
     """
     idempotency = intake.idempotency
     rate = intake.rate
-    # The function leaves the third key alone where the cost is 0: name one that anybody who
+    # The function leaves the fourth key alone where the cost is 0: name one that anybody who
     # appends may name.
-    keys: list[Any] = [EPOCH_KEY, NUMBERS_KEY, f"rate:{intake.account}" if rate else NUMBERS_KEY]
+    rate_key = f"rate:{intake.account}" if rate else NUMBERS_KEY
+    keys: list[Any] = [STATE_KEY, NUMBERS_KEY, APPLIED_KEY, rate_key]
     if idempotency:
         keys.append(idempotency_key(intake.account, idempotency))
     places: dict[int, int] = {}
@@ -148,6 +152,7 @@ def append_arguments(
         rate.per_second if rate else 1,
         rate.burst if rate else 1,
         len(placed) if rate else 0,
+        settings.partitions,
         *events,
     ]
 

@@ -1,7 +1,8 @@
-"""Who runs what: the invoking user, and for the servers that refuse root, `nobody`."""
+"""Who runs what, when root starts it: `nobody` the servers, NGINX a user of its own."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import subprocess
@@ -20,16 +21,6 @@ class Account:
     gid: int
 
 
-def invoker() -> Account:
-    """Return the user who runs this process; one without a passwd entry is known by number."""
-    uid = os.geteuid()
-    try:
-        entry = pwd.getpwuid(uid)
-    except KeyError:
-        return Account(name=str(uid), uid=uid, gid=os.getegid())
-    return Account(name=entry.pw_name, uid=uid, gid=os.getegid())
-
-
 def for_servers() -> Account | None:
     """Return the user to switch to for Postgres and its like: `nobody` when root, else none."""
     if os.geteuid() != 0:
@@ -42,6 +33,25 @@ def for_servers() -> Account | None:
             " add one, or run as an ordinary user."
         ) from None
     return Account(name=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid)
+
+
+# The usual names of the user of a public web server.
+_GATEWAYS = ("www-data", "nginx", "http")
+_NAMELESS = 65533
+
+
+def for_gateway() -> Account | None:
+    """Return the user to switch to for NGINX, the public part: nobody else's when root, else none.
+
+    It has the servers' group, which opens the way to its own folder, and no file.
+    """
+    servers = for_servers()
+    if servers is None:
+        return None
+    for name in _GATEWAYS:
+        with contextlib.suppress(KeyError):
+            return Account(name=name, uid=pwd.getpwnam(name).pw_uid, gid=servers.gid)
+    return Account(name="", uid=_NAMELESS, gid=servers.gid)
 
 
 def can_reach(account: Account | None, path: Path) -> bool:

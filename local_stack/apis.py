@@ -44,7 +44,7 @@ def _service(context: Context, name: str, size: _Size) -> Service:
 def _options(context: Context, name: str, size: _Size) -> tuple[str, ...]:
     return (
         f"--bind=127.0.0.1:{context.port(name)}",
-        "--worker-class=gthread",
+        "--worker-class=web.gunicorn_worker.Worker",
         f"--workers={size.processes}",
         f"--threads={size.threads}",
         "--timeout=60",

@@ -18,12 +18,14 @@ class Context:
     Attributes:
         state: Its folders and record.
         account: Who runs the servers that refuse root; none: the invoking user runs all.
-        binaries: Programs that this account can run.
+        gateway: Who runs NGINX; none: the invoking user.
+        binaries: Programs that these accounts can run.
         pgpool: The command that starts PGPool and its environment; none: there is no PGPool.
     """
 
     state: State
     account: Account | None
+    gateway: Account | None
     binaries: Binaries
     pgpool: PgpoolProgram | None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import grp
 from pathlib import Path
 
 from local_stack import files, templates
 from local_stack.accounts import Account
 from local_stack.context import Context
+from local_stack.errors import StackError
 from local_stack.service import Service
 
 _UNPRIVILEGED = 1024
@@ -17,8 +19,8 @@ def service(context: Context) -> Service:
     """Return NGINX as a service."""
     folder = _folder(context)
     options: tuple[str, ...] = ("-e", "stderr", "-p", f"{folder}/", "-c", "nginx.conf")
-    if context.account is not None and _needs_root(context):
-        options += ("-g", "user nobody nogroup;")
+    if context.gateway is not None and _needs_root(context):
+        options += ("-g", f"user {_names(context.gateway)};")
     return Service(
         name="nginx",
         wave=6,
@@ -26,7 +28,7 @@ def service(context: Context) -> Service:
         folder=folder,
         environment={"TZ": "UTC"},
         stop_signal="QUIT",
-        account=None if _needs_root(context) else context.account,
+        account=None if _needs_root(context) else context.gateway,
         port=context.port("nginx"),
         pid_file=folder / "nginx.pid",
         own_errors=True,
@@ -35,7 +37,7 @@ def service(context: Context) -> Service:
 
 def prepare(context: Context) -> None:
     """Write NGINX's configuration and its pages."""
-    owner = context.account
+    owner = context.gateway
     folder = files.folder(_folder(context), owner=owner)
     files.folder(folder / "tmp", owner=owner)
     for name in _TEMPORARY:
@@ -64,6 +66,16 @@ def _copy_pages(target: Path, owner: Account | None) -> None:
 
 def _needs_root(context: Context) -> bool:
     return context.port("nginx") < _UNPRIVILEGED
+
+
+def _names(gateway: Account) -> str:
+    # NGINX knows users and groups by name only.
+    if not gateway.name:
+        raise StackError(
+            "NGINX needs a user of its own for a port below 1024, and this machine has no user"
+            " `www-data`: add one, or choose a port above 1023: MESSAGING_PORT=8080."
+        )
+    return f"{gateway.name} {grp.getgrgid(gateway.gid).gr_name}"
 
 
 def _folder(context: Context) -> Path:

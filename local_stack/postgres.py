@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,15 +15,12 @@ from local_stack import credentials, files, templates
 from local_stack.context import Context
 from local_stack.credentials import DATABASE_ROLES
 from local_stack.errors import StackError
+from local_stack.postgres_programs import failure, run
 from local_stack.service import Service
 
 DATABASE = "messaging"
 STANDBY = "standby1"
-_SLOW_STEP_S = 300
 _CONNECT_TIMEOUT_S = 5
-_LEAST_FREE = 32 * 1024 * 1024
-_DISK_FULL = ("No space left on device", "Check free disk space", "Disk quota exceeded")
-_TELLING = re.compile("error|fatal|failed", re.IGNORECASE)
 
 
 def folder(context: Context) -> Path:
@@ -108,13 +102,14 @@ def _initialise(context: Context, base: Path) -> None:
     secret = context.credentials.database("postgres").read_bytes()
     files.write(password, secret, owner=context.account)
     # The built-in C.UTF-8 knows the cases of all letters and is the same on every machine.
-    _run(
+    run(
         context,
         [
             *("initdb", "-D", str(unfinished), "-U", "postgres", f"--pwfile={password}"),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums"),
         ],
+        folder=base,
     )
     password.unlink()
     unfinished.rename(base / "primary")
@@ -161,12 +156,13 @@ def make_standby(context: Context) -> None:
         _make_slot_anew(cursor)
     unfinished = files.unfinished(standby)
     source = f"host=127.0.0.1 port={context.port('primary')} user=replicator"
-    _run(
+    run(
         context,
         [
             *("pg_basebackup", "-D", str(unfinished), "-X", "stream", "-S", STANDBY),
             *("-c", "fast", "--no-password", "-d", f"{source} application_name={STANDBY}"),
         ],
+        folder=base,
         environment={"PGPASSFILE": str(_passfile(context))},
     )
     files.write(unfinished / "standby.signal", "", owner=context.account)
@@ -183,7 +179,7 @@ def _can_catch_up(context: Context, cursor: Cursor) -> bool:
     cursor.execute("SELECT system_identifier FROM pg_control_system()")
     row = cursor.fetchone()
     try:
-        told = _run(context, ["pg_controldata", "-D", str(folder(context) / "replica")])
+        told = run(context, ["pg_controldata", "-D", "replica"], folder=folder(context))
     except StackError:
         return False
     return row is not None and str(row[0]) in told
@@ -225,7 +221,7 @@ def _cursor(context: Context, database: str, *, name: str = "primary") -> Iterat
             try:
                 yield cursor
             except psycopg2.Error as error:
-                raise _failure(context, f"The {name}", str(error)) from error
+                raise failure(f"The {name}", str(error), folder=folder(context)) from error
 
 
 def serves(context: Context, name: str) -> bool:
@@ -236,35 +232,3 @@ def serves(context: Context, name: str) -> bool:
             return cursor.fetchone() == (name == "replica",)
     except (psycopg2.OperationalError, StackError):
         return False
-
-
-def _run(
-    context: Context, command: Sequence[str], *, environment: Mapping[str, str] | None = None
-) -> str:
-    """Run one of Postgres's programs as the servers' user and return what it prints."""
-    account = context.account
-    done = subprocess.run(
-        [str(context.binaries.postgres / command[0]), *command[1:]],
-        user=account.uid if account else None,
-        group=account.gid if account else None,
-        extra_groups=[] if account else None,
-        cwd=folder(context),
-        env={"LC_ALL": "C", "PATH": "/usr/bin:/bin", **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_SLOW_STEP_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise _failure(context, command[0], done.stderr)
-    return done.stdout
-
-
-def _failure(context: Context, program: str, output: str) -> StackError:
-    # Some programs fail of a full disk without naming it.
-    free = shutil.disk_usage(folder(context)).free
-    if free < _LEAST_FREE or any(sign in output for sign in _DISK_FULL):
-        return StackError("The disk is full: free some space, then run the same again.")
-    said = [line for line in output.splitlines() if _TELLING.search(line)] or output.splitlines()
-    return StackError(f"{program} failed: {said[0] if said else 'no output'}")

@@ -119,6 +119,7 @@ def _context(state: State, pgpool: PgpoolProgram | None) -> Context:
     return Context(
         state=state,
         account=account,
+        gateway=accounts.for_gateway(),
         binaries=binaries.find(account, state.servers / "programs"),
         pgpool=pgpool,
     )

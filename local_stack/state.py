@@ -219,6 +219,8 @@ def _not_ours(folder: Path) -> StackError:
 def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Let one `up` or `down` at a time work on the stack in `folder`; others wait and `say` so."""
     with (folder / "lock").open("w") as lock:
+        # Whoever can open it can hold it.
+        os.fchmod(lock.fileno(), 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

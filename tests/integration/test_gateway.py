@@ -92,11 +92,12 @@ def gateway() -> Iterator[Gateway]:
         sockets="servers/sockets",
         settings={"MESSAGING_AUTH_RATE": "1", "MESSAGING_AUTH_BURST": "20"},
     )
-    account = accounts.for_servers()
+    account = accounts.for_gateway()
     files.folder(folder / "servers", mode=0o711)
     context = Context(
         state=State(folder, record),
         account=account,
+        gateway=account,
         binaries=binaries.find(account, folder / "programs"),
         pgpool=None,
     )
@@ -150,8 +151,14 @@ _ERRORS = [
     ("GET /problems/not-found HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
     ("GET /flower/ HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
     (f"POST /command/v1/messages {_TO}Content-Length: 0\r\n", 503, "service-unavailable"),
+    ("GET /query/v1/\xff HTTP/1.1\r\nHost: x\r\n", 400, "bad-request"),
+    ("GET /query/v1/x?q=\xc3\xa9 HTTP/1.1\r\nHost: x\r\n", 400, "bad-request"),
+    ("GET /auth/v1/\xc3\xa9/docs HTTP/1.1\r\nHost: x\r\n", 400, "bad-request"),
+    ("GET /-/problem/../../auth/v1/\xff HTTP/1.1\r\nHost: x\r\n", 400, "bad-request"),
+    ("GET /-/problem/400 HTTP/1.1\r\nHost: x\r\n", 404, "not-found"),
     (f"GET {_HOSTILE} HTTP/1.1\r\nHost: x\r\n", 400, "bad-request"),
-    (f"GET {_HOSTILE[:-3]} HTTP/1.1\r\nHost: x\r\n", 404, "not-found"),
+    (f"GET {_HOSTILE[:-3]} HTTP/1.1\r\nHost: x\r\n", 400, "bad-request"),
+    (f"GET {_HOSTILE[:-5]} HTTP/1.1\r\nHost: x\r\n", 404, "not-found"),
 ]  # fmt: skip
 
 

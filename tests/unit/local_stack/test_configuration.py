@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from local_stack import environments, services, settings, status, templates
+from local_stack import accounts, environments, nginx, services, settings, status, templates
+from local_stack.accounts import Account
 from local_stack.binaries import Binaries
 from local_stack.context import Context, PgpoolProgram
 from local_stack.errors import StackError, explain
@@ -25,12 +26,14 @@ _NAMES = (
 )
 
 
-def _context(*, pgpool: bool = True, **made: str) -> Context:
+def _context(
+    *, pgpool: bool = True, public: int = 8000, gateway: Account | None = None, **made: str
+) -> Context:
     record = Record(
         identity="id",
         uid=0,
         event_partitions=16,
-        ports={name: 8000 + number for number, name in enumerate(_NAMES)},
+        ports={name: 8000 + number for number, name in enumerate(_NAMES)} | {"nginx": public},
         servers="servers",
         sockets="servers/sockets",
         settings=made,
@@ -38,6 +41,7 @@ def _context(*, pgpool: bool = True, **made: str) -> Context:
     return Context(
         state=State(Path("/some where"), record),
         account=None,
+        gateway=gateway,
         binaries=Binaries(postgres=Path("/pg"), valkey=Path("/valkey"), nginx=Path("/nginx")),
         pgpool=PgpoolProgram(path="/pgpool") if pgpool else None,
     )
@@ -177,3 +181,34 @@ Inst pgpool2 (4.3.5-1 Debian:12 [amd64])
 Conf libpgpool2 (4.3.5-1 Debian:12 [amd64])
 """
     assert _packages(plan) == ["pgpool2", "libpgpool2"]
+
+
+def test_beat_knows_the_broker_and_nothing_else() -> None:
+    told = environments.of_beat(_context())
+    assert told["MESSAGING_BROKER_URL"] == "redis://beat@127.0.0.1:8003/1"
+    assert told["MESSAGING_REDIS_PASSWORD_FILE"].endswith("/redis-beat")
+    assert "MESSAGING_REDIS_URL" not in told
+    assert not [name for name in told if "DATABASE" in name]
+
+
+def test_nginx_runs_as_a_user_of_its_own_also_where_it_must_start_as_root() -> None:
+    gateway = Account(name="www-data", uid=33, gid=0)
+    above = nginx.service(_context(gateway=gateway))
+    assert above.account == gateway
+    assert "-g" not in above.command
+    below = nginx.service(_context(gateway=gateway, public=80))
+    assert below.account is None
+    assert below.command[-2:] == ("-g", "user www-data root;")
+    nameless = Account(name="", uid=65533, gid=0)
+    assert nginx.service(_context(gateway=nameless)).account == nameless
+    with pytest.raises(StackError, match="www-data"):
+        nginx.service(_context(gateway=nameless, public=80))
+
+
+def test_the_gateways_user_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = Account(name="nobody", uid=65534, gid=65534)
+    monkeypatch.setattr(accounts, "for_servers", lambda: servers)
+    monkeypatch.setattr(accounts, "_GATEWAYS", ("no such user",))
+    assert accounts.for_gateway() == Account(name="", uid=65533, gid=65534)
+    monkeypatch.setattr(accounts, "for_servers", lambda: None)
+    assert accounts.for_gateway() is None

@@ -1,0 +1,58 @@
+"""Runs Postgres's own programs, and says in one line why one failed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from local_stack.context import Context
+from local_stack.errors import StackError
+
+_SLOW_STEP_S = 300
+_LEAST_FREE = 32 * 1024 * 1024
+_DISK_FULL = ("No space left on device", "Check free disk space", "Disk quota exceeded")
+_TELLING = re.compile("error|fatal|failed", re.IGNORECASE)
+
+
+def run(
+    context: Context,
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Run one of the programs in `folder` as the servers' user and return what it prints.
+
+    Raises:
+        StackError: It failed.
+    """
+    account = context.account
+    done = subprocess.run(
+        [str(context.binaries.postgres / command[0]), *command[1:]],
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+        cwd=folder,
+        env={"LC_ALL": "C", "PATH": "/usr/bin:/bin", **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_SLOW_STEP_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise failure(command[0], done.stderr, folder=folder)
+    return done.stdout
+
+
+def failure(program: str, output: str, *, folder: Path) -> StackError:
+    """Return why `program`, which works in `folder` and said `output`, failed."""
+    # Some programs fail of a full disk without naming it.
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE or any(sign in output for sign in _DISK_FULL):
+        return StackError("The disk is full: free some space, then run the same again.")
+    said = [line for line in output.splitlines() if _TELLING.search(line)] or output.splitlines()
+    return StackError(f"{program} failed: {said[0] if said else 'no output'}")

@@ -1,0 +1,74 @@
+"""Gunicorn's threaded worker, except that what it refuses by itself is a problem, not a page.
+
+Run the APIs with `--worker-class=web.gunicorn_worker.Worker`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Any
+
+import orjson
+from gunicorn.http import errors
+from gunicorn.workers.gthread import ThreadWorker
+
+from web.catalogue import BY_STATUS
+
+# The nearest class counts; what is not here was not refused, but failed.
+_STATUSES: dict[type[BaseException], int] = {
+    errors.ParseException: 400,
+    errors.LimitRequestLine: 414,
+    errors.LimitRequestHeaders: 431,
+    errors.UnsupportedTransferCoding: 501,
+    errors.ConfigurationProblem: 500,
+    # What a view tried to send is not the client's fault.
+    errors.InvalidResponseHeader: 500,
+    errors.InvalidResponseHeaderName: 500,
+}
+
+
+_ANSWER_S = 1
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A threaded worker whose own refusals are `application/problem+json`."""
+
+    def handle_error(
+        self, _request: Any, client: socket.socket, _from: Any, exc: Exception
+    ) -> None:
+        """Answer a request that cannot be parsed, or whose handling failed outside of the app."""
+        status = next((_STATUSES[kind] for kind in type(exc).__mro__ if kind in _STATUSES), 500)
+        if status == 500:
+            self.log.error("Error handling a request", exc_info=exc)
+        else:
+            # The exception's text may quote a header or an address, which may hold secrets.
+            self.log.warning("Refused a request: %s", type(exc).__name__)
+        with contextlib.suppress(OSError):
+            # A client that does not read must not hold the thread.
+            client.settimeout(_ANSWER_S)
+            client.sendall(_answer(status))
+
+
+def _answer(status: int) -> bytes:
+    problem = BY_STATUS[status]
+    # The request id and the path are not known here, but to NGINX: it answers in our place, with
+    # the whole problem, since the answer names one of its internal locations.
+    body = orjson.dumps(
+        {
+            "type": f"/problems/{problem.slug}",
+            "title": problem.title,
+            "status": status,
+            "detail": problem.explanation,
+        }
+    )
+    head = (
+        f"HTTP/1.1 {status} {problem.title}\r\n"
+        "Connection: close\r\n"
+        "Content-Type: application/problem+json\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Cache-Control: no-store\r\n"
+        f"X-Accel-Redirect: /-/problem/{status}\r\n"
+        "\r\n"
+    )
+    return head.encode("ascii") + body
