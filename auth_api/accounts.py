@@ -103,6 +103,23 @@ class Accounts:
         )
         return replaced.rowcount == 1
 
+    def delete_in(self, tx: sa.Connection, credentials: Credentials, now: datetime) -> bool:
+        """Delete the account; return False where these credentials are not the present ones.
+
+        Its names stay taken until all that it wrote is erased; its password goes at once.
+        """
+        table = identity.Account
+        deleted = tx.execute(
+            sa.update(table)
+            .where(
+                table.id == credentials.account_id,
+                table.password_hash == credentials.password_hash,
+                table.deleted_at.is_(None),
+            )
+            .values(deleted_at=now, password_hash="")
+        )
+        return deleted.rowcount == 1
+
 
 def email_key(email: str) -> str:
     """Return the form in which two e-mail addresses are the same whatever their case."""

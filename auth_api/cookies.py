@@ -26,6 +26,16 @@ from web.guard import TokenInvalidError
 
 _COOKIE = "refresh_token_cookie"
 _CSRF_HEADER = "X-CSRF-TOKEN"
+# For the OpenAPI document of what sets or clears them.
+COOKIES_DOCUMENT = {
+    "Set-Cookie": {
+        "description": (
+            "`refresh_token_cookie` (HttpOnly, Path=/auth/v1) and `csrf_refresh_token` (Path=/),"
+            " both SameSite=Strict."
+        ),
+        "schema": {"type": "string"},
+    }
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from auth_api.accounts import Accounts
+from auth_api.confirmations import Confirmations
 from auth_api.errors import PasswordWrongError
-from auth_api.failures import LoginFailures
-from auth_api.passwords import Passwords, normalised
+from auth_api.passwords import Passwords
 from auth_api.sessions import Sessions
-from web.guard import Identity, TokenInvalidError
+from web.guard import Identity
 
 
 class PasswordChanges:
@@ -21,14 +21,14 @@ class PasswordChanges:
         *,
         accounts: Accounts,
         passwords: Passwords,
-        failures: LoginFailures,
+        confirmations: Confirmations,
         sessions: Sessions,
     ) -> None:
         """Use the parts given, and the database behind `engine`."""
         self._engine = engine
         self._accounts = accounts
         self._passwords = passwords
-        self._failures = failures
+        self._confirmations = confirmations
         self._sessions = sessions
 
     def change(self, who: Identity, *, current: str, new: str, address: str) -> None:
@@ -39,17 +39,7 @@ class PasswordChanges:
             TooManyFailuresError: Too many wrong passwords were given, here or at logins.
             UnavailableError: A part is away; nothing was changed.
         """
-        account = self._accounts.get(who.account_id)
-        if account is None:
-            raise TokenInvalidError("The account does not exist any more.")
-        # A stolen access token must not be a way to try passwords without end.
-        with self._failures.attempt(username=account.username, address=address) as attempt:
-            known = self._accounts.credentials(account.username)
-            attempt.succeeded = self._passwords.matches(
-                normalised(current), known.password_hash if known is not None else None
-            )
-        if known is None or not attempt.succeeded:
-            raise PasswordWrongError
+        known = self._confirmations.confirm(who, current, address=address)
         hashed = self._passwords.hash(new)
         with self._engine.begin() as tx:
             if not self._accounts.replace_hash_in(tx, known, hashed):

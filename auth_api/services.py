@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from flask import current_app
 
 from auth_api.accounts import Accounts
+from auth_api.confirmations import Confirmations
+from auth_api.deletions import Deletions
 from auth_api.failures import LoginFailures
 from auth_api.keys import SigningKeys
 from auth_api.logins import Logins
@@ -36,6 +38,7 @@ class Services:
     logins: Logins
     rotation: Rotation
     password_changes: PasswordChanges
+    deletions: Deletions
     clock: Clock
 
     @classmethod
@@ -55,6 +58,7 @@ class Services:
             engine, RevocationList(client), lifetimes=settings.lifetimes, clock=clock
         )
         failures = LoginFailures(client, settings.failures)
+        confirmations = Confirmations(accounts=accounts, passwords=passwords, failures=failures)
         return cls(
             keys=keys,
             accounts=accounts,
@@ -74,8 +78,15 @@ class Services:
                 engine,
                 accounts=accounts,
                 passwords=passwords,
-                failures=failures,
+                confirmations=confirmations,
                 sessions=sessions,
+            ),
+            deletions=Deletions(
+                engine,
+                accounts=accounts,
+                confirmations=confirmations,
+                sessions=sessions,
+                clock=clock,
             ),
             clock=clock,
         )

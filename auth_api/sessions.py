@@ -145,6 +145,13 @@ class Sessions:
         # could go on.
         self.revoke(mark_ended(tx, self._clock(), which))
 
+    def forget_clients_in(self, tx: sa.Connection, account_id: AccountId) -> None:
+        """Forget from where the account logged in, once `tx` is committed."""
+        table = identity.Session
+        tx.execute(
+            sa.update(table).where(table.account_id == account_id).values(user_agent="", address="")
+        )
+
     def revoke(self, session_ids: Iterable[SessionId]) -> None:
         """Make the access tokens of ended sessions invalid.
 

@@ -16,6 +16,7 @@ _VERBS = {
     "down": "cli.stack:down",
     "status": "cli.stack:status",
     "logs": "cli.stack:logs",
+    "keys": "cli.keys:keys",
     "demo": "cli.demo.command:demo",
 }
 

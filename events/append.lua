@@ -7,7 +7,7 @@
 --       then, for each partition concerned, queue:<p> and bell:<p>
 -- ARGV  1 most entries of a queue that may wait   2 bell TTL, ms
 --       3 fingerprint of the command, or ''   4 idempotency TTL, ms   5 receipt to remember
---       6 commands a second   7 burst   8 how many commands this counts as
+--       6 commands a second   7 burst   8 how many commands this counts as; 0: not limited
 --       9 the number of partitions that the caller counts with
 --       10... for each event: which of the partitions above (1, 2 ...), its number p, the entry
 -- Answers one of

@@ -90,13 +90,13 @@ class Intake:
 
     Attributes:
         account: Whose command it is: owner of the idempotency key and of the rate limit.
-        rate: What the account may send; each event counts as one command.
+        rate: What the account may send, each event counting as one command; None: not limited.
         receipt: What to answer when the command is repeated.
         idempotency: The client's key, where it gave one.
     """
 
     account: AccountId
-    rate: RateLimit
+    rate: RateLimit | None
     receipt: bytes
     idempotency: Idempotency | None = None
 
@@ -127,7 +127,11 @@ def append_arguments(
         settings: The queue's limits.
     """
     idempotency = intake.idempotency
-    keys: list[Any] = [STATE_KEY, NUMBERS_KEY, APPLIED_KEY, f"rate:{intake.account}"]
+    rate = intake.rate
+    # The function leaves the fourth key alone where the cost is 0: name one that anybody who
+    # appends may name.
+    rate_key = f"rate:{intake.account}" if rate else NUMBERS_KEY
+    keys: list[Any] = [STATE_KEY, NUMBERS_KEY, APPLIED_KEY, rate_key]
     if idempotency:
         keys.append(idempotency_key(intake.account, idempotency))
     places: dict[int, int] = {}
@@ -145,9 +149,9 @@ def append_arguments(
         idempotency.fingerprint if idempotency else "",
         IDEMPOTENCY_TTL_MS,
         intake.receipt,
-        intake.rate.per_second,
-        intake.rate.burst,
-        len(placed),
+        rate.per_second if rate else 1,
+        rate.burst if rate else 1,
+        len(placed) if rate else 0,
         settings.partitions,
         *events,
     ]

@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from events.contracts.offsets import Offset
-from runtime.ids import Partition
+from events.contracts.redaction import redact_entry
+from runtime.ids import AccountId, Partition
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +54,20 @@ _PARKED_KEYS = text(
     WHERE d.partition = :partition AND d.state = 'parked'
     """
 )
+# The account's id in an entry says only that it may be theirs: they may be the recipient.
+_NAMING = text(
+    """
+    SELECT "offset", entry FROM event_log.dead_letter
+    WHERE partition = :partition AND position(:name IN entry) > 0
+    """
+)
+# The database tells in its errors what the row held that it refused.
+_REDACT = text(
+    """
+    UPDATE event_log.dead_letter SET entry = :entry, traceback = NULL, updated_at = :now
+    WHERE partition = :partition AND "offset" = :offset
+    """
+)
 
 
 def park(
@@ -84,3 +99,15 @@ def parked_keys(transaction: Connection, partition: Partition) -> set[UUID]:
     """
     rows = transaction.execute(_PARKED_KEYS, {"partition": partition})
     return {key for row in rows for key in row if key is not None}
+
+
+def redact_actor(
+    transaction: Connection, partition: Partition, actor: AccountId, *, now: datetime
+) -> None:
+    """Take the text out of what `actor` did that was set aside in `partition`."""
+    name = str(actor).encode()
+    for offset, entry in transaction.execute(_NAMING, {"partition": partition, "name": name}).all():
+        redacted = redact_entry(bytes(entry), actor)
+        if redacted is not None:
+            values = {"partition": partition, "offset": offset, "entry": redacted, "now": now}
+            transaction.execute(_REDACT, values)

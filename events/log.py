@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -13,7 +14,8 @@ from sqlalchemy import Connection, text
 from events.contracts.envelope import Envelope
 from events.contracts.offsets import Offset
 from events.contracts.outcomes import Outcome
-from runtime.ids import ConversationId, EventId, Partition
+from events.contracts.redaction import without_text
+from runtime.ids import AccountId, ConversationId, EventId, Partition
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +31,7 @@ class Recorded:
             that took effect.
         reason: Why it was rejected or parked.
         keeps_payload: Whether the log keeps the event's own fields.
+        redacted: Whether it keeps them without a person's text.
     """
 
     offset: Offset
@@ -38,6 +41,7 @@ class Recorded:
     position: int | None = None
     reason: str | None = None
     keeps_payload: bool = True
+    redacted: bool = False
 
 
 _INSERT = text(
@@ -58,6 +62,13 @@ _REDACT = text(
     UPDATE event_log.event
     SET data = data - 'body' - 'subject' - 'changes' || '{"redacted": true}'
     WHERE message_id = ANY(CAST(:ids AS uuid[])) AND data ?| ARRAY['body', 'changes']
+    """
+)
+_REDACT_ACTOR = text(
+    """
+    UPDATE event_log.event
+    SET data = data - 'body' - 'subject' - 'changes' || '{"redacted": true}'
+    WHERE actor_id = :actor AND partition = :partition AND data ?| ARRAY['body', 'changes']
     """
 )
 
@@ -84,6 +95,21 @@ def redact(transaction: Connection, messages: Collection[UUID]) -> None:
         transaction.execute(_REDACT, {"ids": list(messages)})
 
 
+def redact_actor(transaction: Connection, partition: Partition, actor: AccountId) -> None:
+    """Take the text of all that `actor` sent and edited in `partition` out of the log.
+
+    Whatever became of it: what was rejected or parked holds text too.
+    """
+    transaction.execute(_REDACT_ACTOR, {"actor": actor, "partition": partition})
+
+
+def _payload(row: Recorded) -> dict[str, Any]:
+    if not row.keeps_payload:
+        return {}
+    payload = row.envelope.event.payload()
+    return without_text(payload) if row.redacted else payload
+
+
 def _as_json(rows: Sequence[Recorded]) -> str:
     return orjson.dumps(
         [
@@ -97,7 +123,7 @@ def _as_json(rows: Sequence[Recorded]) -> str:
                 "position": row.position,
                 "outcome": row.outcome,
                 "reason": row.reason,
-                "data": row.envelope.event.payload() if row.keeps_payload else {},
+                "data": _payload(row),
                 "request_id": row.envelope.request_id,
                 "traceparent": row.envelope.traceparent,
                 "occurred_at": row.envelope.occurred_at,

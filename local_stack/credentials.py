@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 from local_stack import files
@@ -29,6 +30,21 @@ REDIS_USERS = (
     "flower",
 )
 _BYTES = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotated:
+    """The keys after a rotation, by their ids.
+
+    Attributes:
+        signs: The new key.
+        verifies: The one that signed before, if there was one.
+        removed: Those from before that.
+    """
+
+    signs: str
+    verifies: str | None
+    removed: tuple[str, ...]
 
 
 class Credentials:
@@ -82,8 +98,19 @@ class Credentials:
         """The folder with the keys that sign access tokens; the last by name signs."""
         return self._folder / "signing-keys"
 
-    def _make_signing_key(self) -> None:
-        # Imported here: it costs 50 ms, and is needed once in a stack's life.
+    def rotate_signing_key(self) -> Rotated:
+        """Make a key that signs from now on; keep the one before it, remove older ones."""
+        before = sorted(path.stem for path in self.signing_keys.glob("*.pem"))
+        signs = self._make_signing_key(after=before[-1] if before else "")
+        for kid in before[:-1]:
+            (self.signing_keys / f"{kid}.pem").unlink(missing_ok=True)
+        return Rotated(
+            signs=signs, verifies=before[-1] if before else None, removed=tuple(before[:-1])
+        )
+
+    def _make_signing_key(self, *, after: str = "") -> str:
+        """Put a new key into the folder, whose name sorts behind `after`; return its id."""
+        # Imported here: it costs 50 ms, and is needed a few times in a stack's life.
         from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
             Ed25519PrivateKey,
         )
@@ -94,10 +121,14 @@ class Credentials:
         )
 
         made = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+        kid = f"{made}-{secrets.token_hex(4)}"
+        if kid <= after:  # Made within the same second, by a clock set back since, or by hand.
+            kid = f"{after}_{secrets.token_hex(4)}"
         pem = Ed25519PrivateKey.generate().private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
         )
-        files.write(self.signing_keys / f"{made}-{secrets.token_hex(4)}.pem", pem)
+        files.write(self.signing_keys / f"{kid}.pem", pem)
+        return kid
 
 
 def read(path: Path) -> str:

@@ -42,6 +42,16 @@ def new_message_id(conversation: ConversationId) -> MessageId:
     return MessageId(UUID(int=routed))
 
 
+def new_erasure_id() -> EventId:
+    """Return a UUIDv7 whose last 16 bits are 0: room for the number of a partition."""
+    return EventId(UUID(int=new_id().int & ~_LOW_16))
+
+
+def event_of_erasure(erasure: EventId, partition: int) -> EventId:
+    """Return the id of an erasure's event in one partition, the same each time it is made."""
+    return EventId(UUID(int=erasure.int | partition))
+
+
 def partition_of(conversation: ConversationId, partitions: int) -> Partition:
     """Return the partition, 0 to `partitions` - 1, in which `conversation` lives.
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from events import dead_letters, log
+from events import dead_letters, erasures, log
+from events.contracts.accounts import AccountDeleted
 from events.contracts.base import PoisonEventError
 from events.contracts.envelope import Envelope, peek
 from events.contracts.messages import MessageDeleted, MessageEdited
@@ -20,8 +21,12 @@ from events.queue import Entry
 from runtime.ids import Partition
 from workers import facts as known_facts
 from workers.projections import read_model
-from workers.rules.decisions import decide
+from workers.rules.decisions import ACCOUNT_DELETED, decide
 from workers.rules.facts import Facts
+
+# An erasure is one transaction however much the account wrote: cut off by the role's limit, it
+# would be tried again for ever, and its partition would stand still.
+_BE_PATIENT = text("SET LOCAL statement_timeout = '15min'")
 
 
 @dataclass(kw_only=True)
@@ -130,6 +135,7 @@ def _decide(entry: Entry, envelope: Envelope, facts: Facts, outcome: Outcome) ->
             outcome=decision.outcome,
             position=decision.position,
             reason=decision.reason,
+            redacted=decision.reason == ACCOUNT_DELETED,
             # The text of an edit that took no effect is nobody's message: no later deletion
             # would take it out of the log.
             keeps_payload=decision.outcome == "applied" or not isinstance(event, MessageEdited),
@@ -192,9 +198,25 @@ def _write(transaction: Connection, partition: Partition, outcome: Outcome, now:
     log.record(transaction, partition, outcome.recorded, now=now)
     dead_letters.park(transaction, partition, outcome.letters, now=now)
     applied = [event for event in outcome.recorded if event.outcome == "applied"]
+    _erase(transaction, partition, applied, now)
     if applied:
         read_model.apply(transaction, applied)
     log.redact(transaction, _deleted_for_everyone(applied))
+
+
+def _erase(
+    transaction: Connection, partition: Partition, applied: Sequence[Recorded], now: datetime
+) -> None:
+    """Take the text of accounts that are deleted out of the log, this batch's included."""
+    events = (recorded.envelope.event for recorded in applied)
+    accounts = [event.account_id for event in events if isinstance(event, AccountDeleted)]
+    if not accounts:
+        return
+    transaction.execute(_BE_PATIENT)
+    erasures.mark_deleted(transaction, partition, accounts, now=now)
+    for account in accounts:
+        log.redact_actor(transaction, partition, account)
+        dead_letters.redact_actor(transaction, partition, account, now=now)
 
 
 def _deleted_for_everyone(applied: Sequence[Recorded]) -> list[UUID]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, text
 
-from events import dead_letters, log
+from events import dead_letters, erasures, log
 from events.contracts.conversations import ConversationRead
 from events.contracts.envelope import Envelope
+from events.contracts.messages import MessageSent
 from runtime.ids import AccountId, ConversationId, MessageId, Partition
 from workers.rules.decisions import named_message
 from workers.rules.facts import Facts, MessageFacts
@@ -37,6 +38,7 @@ def load(transaction: Connection, partition: Partition, envelopes: Sequence[Enve
         known=log.known_ids(transaction, [envelope.id for envelope in envelopes]),
         parked=dead_letters.parked_keys(transaction, partition),
         messages=_messages(transaction, envelopes),
+        deleted=erasures.deleted_among(transaction, partition, _accounts(envelopes)),
     )
     conversations = _conversations(envelopes)
     if conversations:
@@ -52,6 +54,15 @@ def load(transaction: Connection, partition: Partition, envelopes: Sequence[Enve
 def _conversations(envelopes: Iterable[Envelope]) -> list[ConversationId]:
     named = {envelope.event.conversation for envelope in envelopes}
     return [conversation for conversation in named if conversation is not None]
+
+
+def _accounts(envelopes: Iterable[Envelope]) -> set[AccountId]:
+    accounts = set[AccountId]()
+    for envelope in envelopes:
+        accounts.add(envelope.actor_id)
+        if isinstance(envelope.event, MessageSent):
+            accounts.add(envelope.event.recipient_id)
+    return accounts
 
 
 def _messages(

@@ -1,4 +1,4 @@
-"""The sweep: opens a lost queue, rings every partition that is behind, trims what is old."""
+"""The sweep: opens a lost queue, rings what is behind, trims what is old, carries erasures on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from events.opening import ensure_open
 from events.queue import EventQueue
 from runtime.clock import Clock
 from runtime.ids import Partition
+from workers.erasures import carry_on
 
 # Of the memory that Redis may use: from the first share on, applied entries go before their time;
 # from the second on, commands are refused, so that wake-ups, sweeps and sessions still find room.
@@ -31,12 +32,14 @@ class Swept:
         trimmed: Entries dropped.
         lag_events: Entries not yet applied.
         memory_share: The used share of the memory that Redis may use.
+        erasures: Erasures of deleted accounts that were queued.
     """
 
     rung: int
     trimmed: int
     lag_events: int
     memory_share: float
+    erasures: int
 
 
 def sweep(
@@ -77,7 +80,13 @@ def sweep(
             rung += 1
         lag += max(0, behind)
     queue.beat_heart()
-    return Swept(rung=rung, trimmed=trimmed, lag_events=lag, memory_share=round(share, 3))
+    return Swept(
+        rung=rung,
+        trimmed=trimmed,
+        lag_events=lag,
+        memory_share=round(share, 3),
+        erasures=carry_on(queue, engine, clock=clock, wake=wake),
+    )
 
 
 def _trim(queue: EventQueue, known: Sequence[Checkpoint], retention_seconds: int) -> int:

@@ -1,15 +1,23 @@
-"""Creating an account, and seeing one's own."""
+"""Creating an account, seeing and deleting one's own, changing its password."""
 
 from __future__ import annotations
 
 from flask import Response, request
 
 from auth_api.accounts import Account
-from auth_api.schemas.accounts import AccountSchema, PasswordChangeSchema, RegisterSchema
+from auth_api.cookies import COOKIES_DOCUMENT, clear_cookies
+from auth_api.schemas.accounts import (
+    AccountSchema,
+    DeletionAcceptedSchema,
+    DeletionSchema,
+    PasswordChangeSchema,
+    RegisterSchema,
+)
 from auth_api.services import current_services
 from runtime.clock import rfc3339
 from web.blueprints import ApiBlueprint
 from web.guard import TokenInvalidError, current_identity, public
+from web.request_ids import current_request_id
 from web.responses import json_response, no_content
 
 blueprint = ApiBlueprint("accounts", __name__, description="Creating and seeing accounts.")
@@ -42,6 +50,35 @@ def me() -> Response:
     if account is None:
         raise TokenInvalidError("The account does not exist any more.")
     return json_response(_shown(account))
+
+
+@blueprint.route("/me", methods=["DELETE"])
+@blueprint.arguments(DeletionSchema)
+@blueprint.response(202, DeletionAcceptedSchema, headers=COOKIES_DOCUMENT)
+@blueprint.problems("password-wrong", "too-many-failures", "too-many-requests")
+def delete_me(body: dict[str, str]) -> Response:
+    """Delete the account.
+
+    It is gone at once: nobody can log in or write to it, and its sessions end. All that it wrote
+    is erased soon after; its peers keep tombstones. Then its username and its e-mail address are
+    free again. This cannot be undone.
+    """
+    deletion = current_services().deletions.delete(
+        current_identity(),
+        body["password"],
+        address=request.remote_addr or "",
+        request_id=current_request_id(),
+    )
+    response = json_response(
+        {
+            "event_id": deletion.event_id,
+            "status": "accepted",
+            "accepted_at": rfc3339(deletion.accepted_at),
+        },
+        202,
+    )
+    clear_cookies(response)
+    return response
 
 
 @blueprint.route("/password", methods=["POST"])

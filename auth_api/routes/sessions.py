@@ -6,7 +6,12 @@ from uuid import UUID
 
 from flask import Response, request
 
-from auth_api.cookies import clear_cookies, refresh_token_of_request, set_cookies
+from auth_api.cookies import (
+    COOKIES_DOCUMENT,
+    clear_cookies,
+    refresh_token_of_request,
+    set_cookies,
+)
 from auth_api.schemas.sessions import LoginSchema, SessionListSchema, TokenSchema
 from auth_api.services import Services, current_services
 from auth_api.sessions import Client, Session
@@ -19,21 +24,11 @@ from web.responses import json_response, no_content
 
 blueprint = ApiBlueprint("sessions", __name__, description="Tokens, from login to logout.")
 
-_COOKIES = {
-    "Set-Cookie": {
-        "description": (
-            "`refresh_token_cookie` (HttpOnly, Path=/auth/v1) and `csrf_refresh_token` (Path=/),"
-            " both SameSite=Strict."
-        ),
-        "schema": {"type": "string"},
-    }
-}
-
 
 @blueprint.route("/login", methods=["POST"])
 @public
 @blueprint.arguments(LoginSchema)
-@blueprint.response(200, TokenSchema, headers=_COOKIES)
+@blueprint.response(200, TokenSchema, headers=COOKIES_DOCUMENT)
 @blueprint.problems("login-failed", "too-many-failures", "too-many-requests")
 def login(body: dict[str, str]) -> Response:
     """Start a session.
@@ -51,7 +46,7 @@ def login(body: dict[str, str]) -> Response:
 
 @blueprint.route("/token", methods=["POST"])
 @public
-@blueprint.response(200, TokenSchema, headers=_COOKIES)
+@blueprint.response(200, TokenSchema, headers=COOKIES_DOCUMENT)
 @blueprint.problems(
     "refresh-token-invalid", "csrf-token-invalid", "session-revoked", "too-many-requests"
 )
@@ -68,7 +63,7 @@ def refresh() -> Response:
 
 
 @blueprint.route("/logout", methods=["POST"])
-@blueprint.response(204, headers=_COOKIES)
+@blueprint.response(204, headers=COOKIES_DOCUMENT)
 def logout() -> Response:
     """End this session: its refresh token at once, its access tokens within 5 seconds."""
     who = current_identity()
@@ -86,7 +81,7 @@ def list_sessions() -> Response:
 
 
 @blueprint.route("/sessions", methods=["DELETE"])
-@blueprint.response(204, headers=_COOKIES)
+@blueprint.response(204, headers=COOKIES_DOCUMENT)
 def end_all_sessions() -> Response:
     """End all sessions of the account, this one too."""
     current_services().sessions.end_all(current_identity().account_id)

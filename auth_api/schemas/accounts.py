@@ -78,6 +78,25 @@ class PasswordChangeSchema(StrictSchema):
     new_password = PasswordField(required=True)
 
 
+class DeletionSchema(StrictSchema):
+    """What it takes to delete one's account."""
+
+    password = Text(
+        least=1, most=LONGEST, required=True, load_only=True, metadata={"format": "password"}
+    )
+
+
+class DeletionAcceptedSchema(ma.Schema):
+    """An account deleted: what it wrote will be erased."""
+
+    event_id = fields.UUID(
+        required=True,
+        metadata={"description": "Names the erasure; for operators, since nobody else may ask."},
+    )
+    status = fields.String(required=True, metadata={"enum": ["accepted"]})
+    accepted_at = fields.String(required=True, metadata={"format": "date-time"})
+
+
 class AccountSchema(ma.Schema):
     """An account as its owner sees it."""
 

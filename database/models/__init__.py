@@ -1,8 +1,15 @@
 """The tables of the three schemas: identity, event_log and read_model."""
 
 from database.models.base import Base
-from database.models.event_log import Checkpoint, DeadLetter, LoggedEvent, QueueEpoch
-from database.models.identity import Account, RefreshToken, Session
+from database.models.event_log import (
+    Checkpoint,
+    DeadLetter,
+    DeletedAccount,
+    LoggedEvent,
+    QueuedErasure,
+    QueueEpoch,
+)
+from database.models.identity import Account, Erasure, RefreshToken, Session
 from database.models.read_model import Conversation, ConversationMember, Message
 
 __all__ = [
@@ -12,9 +19,12 @@ __all__ = [
     "Conversation",
     "ConversationMember",
     "DeadLetter",
+    "DeletedAccount",
+    "Erasure",
     "LoggedEvent",
     "Message",
     "QueueEpoch",
+    "QueuedErasure",
     "RefreshToken",
     "Session",
 ]

@@ -46,6 +46,8 @@ class LoggedEvent(Base):
         ),
         # Deleting for everyone redacts what the log says of a message.
         Index("ix_event_message_id", "message_id", postgresql_where=text("message_id IS NOT NULL")),
+        # Erasing an account redacts what the log says of all that it did.
+        Index("ix_event_actor_id_partition_offset", "actor_id", "partition", "offset"),
         Index("ix_event_occurred_at", "occurred_at", postgresql_using="brin"),
         _SCHEMA,
     )
@@ -123,3 +125,25 @@ class QueueEpoch(Base):
     epoch: Mapped[int] = mapped_column(Integer)
     partitions: Mapped[int] = mapped_column(Integer)
     opened_at: Mapped[datetime] = mapped_column(_TIME)
+
+
+class QueuedErasure(Base):
+    """In which life of the event queue the erasure of a deleted account was queued."""
+
+    __tablename__ = "queued_erasure"
+    __table_args__ = _SCHEMA
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer)
+    queued_at: Mapped[datetime] = mapped_column(_TIME)
+
+
+class DeletedAccount(Base):
+    """An account whose deletion is applied in a partition: its later events are rejected there."""
+
+    __tablename__ = "deleted_account"
+    __table_args__ = _SCHEMA
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    partition: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    recorded_at: Mapped[datetime] = mapped_column(_TIME)

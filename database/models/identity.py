@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, Text
+from sqlalchemy import DateTime, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database.models.base import Base
@@ -18,15 +18,18 @@ _TIME = DateTime(timezone=True)
 
 
 class Account(Base):
-    """A person's account; `email_key` is the e-mail address folded for comparison."""
+    """A person's account; `email_key` is the e-mail address folded for comparison.
+
+    A deleted one keeps its names until all that it wrote is erased: then they are null, and free.
+    """
 
     __tablename__ = "account"
     __table_args__ = _SCHEMA
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(Text, unique=True)
-    email: Mapped[str] = mapped_column(Text)
-    email_key: Mapped[str] = mapped_column(Text, unique=True)
+    username: Mapped[str | None] = mapped_column(Text, unique=True)
+    email: Mapped[str | None] = mapped_column(Text)
+    email_key: Mapped[str | None] = mapped_column(Text, unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(_TIME)
     deleted_at: Mapped[datetime | None] = mapped_column(_TIME)
@@ -64,3 +67,24 @@ class RefreshToken(Base):
     session_id: Mapped[UUID] = mapped_column(ForeignKey("identity.session.id", ondelete="CASCADE"))
     issued_at: Mapped[datetime] = mapped_column(_TIME)
     rotated_at: Mapped[datetime | None] = mapped_column(_TIME)
+
+
+class Erasure(Base):
+    """What a deleted account is owed: that its text is erased; `done_at` says that it is.
+
+    `event_id` is that of its event in partition 0; the others' end in their partition's number.
+    """
+
+    __tablename__ = "erasure"
+    __table_args__ = (
+        Index("ix_erasure_owed", "requested_at", postgresql_where=text("done_at IS NULL")),
+        _SCHEMA,
+    )
+
+    account_id: Mapped[UUID] = mapped_column(
+        ForeignKey("identity.account.id", ondelete="CASCADE"), primary_key=True
+    )
+    event_id: Mapped[UUID] = mapped_column()
+    requested_at: Mapped[datetime] = mapped_column(_TIME)
+    request_id: Mapped[str | None] = mapped_column(Text)
+    done_at: Mapped[datetime | None] = mapped_column(_TIME)

@@ -23,9 +23,11 @@ class Event:
     """A fact about one conversation; each subclass is the contract of one type and version.
 
     `conversation` and `message` are None where the event does not name them: an edit names only
-    its message, and the projector finds out the conversation.
+    its message, and the projector finds out the conversation. An event about an account concerns
+    the conversations of one partition, which it names itself.
     """
 
+    SOURCE: ClassVar[str] = "/command/v1"
     TYPE: ClassVar[str]
     VERSION: ClassVar[int]
 

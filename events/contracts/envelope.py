@@ -14,6 +14,7 @@ from uuid import UUID
 
 import orjson
 
+from events.contracts.accounts import AccountDeleted
 from events.contracts.base import Event, PoisonEventError, as_uuid, read_field, read_optional_text
 from events.contracts.conversations import ConversationRead
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
@@ -22,9 +23,8 @@ from runtime.ids import AccountId, EventId
 
 CONTRACTS: Mapping[str, type[Event]] = {
     contract.type_name(): contract
-    for contract in (MessageSent, MessageEdited, MessageDeleted, ConversationRead)
+    for contract in (MessageSent, MessageEdited, MessageDeleted, ConversationRead, AccountDeleted)
 }
-SOURCE = "/command/v1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Envelope:
         attributes: dict[str, Any] = {
             "specversion": "1.0",
             "id": str(self.id),
-            "source": SOURCE,
+            "source": event.SOURCE,
             "type": event.type_name(),
             "time": rfc3339(self.occurred_at),
             "partitionkey": str(event.partition_key),

@@ -183,3 +183,36 @@ def test_a_new_signing_key_is_believed_by_all_without_a_restart(
     for path in GUARDED:
         assert browser.get(path, headers=bearer(before)).status_code == 200
         assert browser.get(path, headers=bearer(after)).status_code == 200
+
+
+def test_keys_rotate_without_a_logout(
+    browser: httpx.Client, name: str, stack: RunningStack
+) -> None:
+    before = login(browser, name)
+    done = stack.messaging("keys", "rotate")
+    assert done.returncode == 0, done.stderr
+    signs = done.stdout.split()[1]
+    published = "/auth/v1/.well-known/jwks.json"
+    live = [key["kid"] for key in browser.get(published).json()["keys"]]
+    assert live[-1] == signs
+    assert len(live) == 2
+    wait_until(lambda: kid_of(login(browser, name)) == signs, 5)
+    assert kid_of(before) == live[0]
+    after = refresh(browser)
+    assert kid_of(after) == signs
+
+    def believed() -> bool:
+        answers = [
+            browser.get(path, headers=bearer(token)).status_code
+            for path in GUARDED * 5  # Each service has several processes.
+            for token in (before, after)
+        ]
+        return set(answers) == {200}
+
+    # Who has asked for the keys within the last second, for the test before, asks again after it.
+    wait_until(believed, 5)
+
+
+def kid_of(answer: httpx.Response) -> str:
+    kid: str = jwt.get_unverified_header(answer.json()["access_token"])["kid"]
+    return kid

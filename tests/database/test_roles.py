@@ -12,25 +12,30 @@ TABLES = (
     "identity.account",
     "identity.session",
     "identity.refresh_token",
+    "identity.erasure",
     "identity.directory",
     "identity.ended_session",
     "event_log.event",
     "event_log.checkpoint",
     "event_log.dead_letter",
     "event_log.queue_epoch",
+    "event_log.queued_erasure",
+    "event_log.deleted_account",
     "event_log.schema_version",
     "read_model.conversation",
     "read_model.conversation_member",
     "read_model.message",
 )
 # What each role may SELECT, INSERT, UPDATE and DELETE; all the rest is refused.
-IDENTITY = {"identity.account", "identity.session", "identity.refresh_token"}
+ERASURE = {"identity.erasure"}
+IDENTITY = {"identity.account", "identity.session", "identity.refresh_token"} | ERASURE
 LOG = {
     "event_log.event",
     "event_log.checkpoint",
     "event_log.dead_letter",
     "event_log.queue_epoch",
 }
+ERASURES = {"event_log.queued_erasure", "event_log.deleted_account"}
 READ_MODEL = {"read_model.conversation", "read_model.conversation_member", "read_model.message"}
 DIRECTORY = {"identity.directory"}
 ENDED = {"identity.ended_session"}
@@ -40,12 +45,12 @@ MAY = {
     "command_api": (DIRECTORY, NOTHING, NOTHING, NOTHING),
     "query_api": (DIRECTORY | ENDED | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
     "worker": (
-        DIRECTORY | ENDED | LOG | READ_MODEL,
-        LOG | READ_MODEL,
-        LOG | READ_MODEL,
+        DIRECTORY | ENDED | ERASURE | ERASURES | LOG | READ_MODEL,
+        ERASURES | LOG | READ_MODEL,
+        ERASURES | LOG | READ_MODEL,
         READ_MODEL,
     ),
-    "operator": (DIRECTORY | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
+    "operator": (DIRECTORY | ERASURES | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
     "pgpool": (NOTHING, NOTHING, NOTHING, NOTHING),
 }
 STATEMENTS = (
@@ -59,6 +64,9 @@ FIRST_COLUMN = {
     "event_log.checkpoint": "partition",
     "event_log.dead_letter": "partition",
     "event_log.schema_version": "version_num",
+    "event_log.queued_erasure": "account_id",
+    "event_log.deleted_account": "account_id",
+    "identity.erasure": "account_id",
     "read_model.conversation_member": "conversation_id",
 }
 
@@ -121,3 +129,10 @@ def test_a_query_role_is_read_only_by_default(servers: Servers) -> None:
         cursor.execute("SHOW default_transaction_read_only")
         assert cursor.fetchone() == ("on",)
     connection.close()
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_only_the_worker_may_free_names_and_only_of_what_is_erased(
+    servers: Servers, role: str
+) -> None:
+    assert refused(servers, role, "SELECT identity.forget_erased()") == (role != "worker")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from events.contracts.accounts import AccountDeleted
 from events.contracts.base import Event
 from events.contracts.conversations import ConversationRead
 from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
-from runtime.ids import AccountId, ConversationId, MessageId
+from runtime.ids import AccountId, ConversationId, MessageId, Partition, partition_of
 
 
 @dataclass
@@ -36,9 +37,13 @@ class Model:
     messages: dict[MessageId, ModelMessage] = field(default_factory=dict)
     read_positions: dict[tuple[ConversationId, AccountId], int] = field(default_factory=dict)
     outcomes: list[str] = field(default_factory=list)
+    deleted: set[tuple[AccountId, Partition]] = field(default_factory=set)
+    partitions: int = 4
 
     def fold(self, envelope: Envelope) -> None:
-        applied = self._apply(envelope.event, envelope.actor_id, envelope.occurred_at)
+        event, actor = envelope.event, envelope.actor_id
+        gone = (actor, event.partition(self.partitions)) in self.deleted
+        applied = not gone and self._apply(event, actor, envelope.occurred_at)
         self.outcomes.append("applied" if applied else "rejected")
 
     def conversation(self, conversation: ConversationId) -> list[ModelMessage]:
@@ -58,6 +63,8 @@ class Model:
     def _apply(self, event: Event, actor: AccountId, at: datetime) -> bool:
         match event:
             case MessageSent():
+                if (event.recipient_id, event.partition(self.partitions)) in self.deleted:
+                    return False
                 self.messages[event.message_id] = ModelMessage(
                     id=event.message_id,
                     conversation_id=event.conversation_id,
@@ -75,6 +82,9 @@ class Model:
                 return self._delete(event, actor, at)
             case ConversationRead():
                 self._read(event, actor, at)
+                return True
+            case AccountDeleted():
+                self._erase(event, at)
                 return True
         raise AssertionError(event)
 
@@ -109,3 +119,10 @@ class Model:
         for message in messages:
             if message.sender_id != actor and message.position <= up_to and not message.read_at:
                 message.read_at = at
+
+    def _erase(self, event: AccountDeleted, at: datetime) -> None:
+        self.deleted.add((event.account_id, event.in_partition))
+        for message in self.messages.values():
+            here = partition_of(message.conversation_id, self.partitions) == event.in_partition
+            if message.sender_id == event.account_id and here and message.deleted_at is None:
+                message.deleted_at, message.body, message.subject = at, None, None

@@ -9,12 +9,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from events.contracts.accounts import AccountDeleted
 from events.contracts.base import Event
 from events.contracts.conversations import ConversationRead
 from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
-from runtime.ids import AccountId, MessageId, conversation_of, new_id, new_message_id
-from tests.projector.conftest import Harness
+from runtime.ids import (
+    AccountId,
+    MessageId,
+    Partition,
+    conversation_of,
+    new_id,
+    new_message_id,
+)
+from tests.projector.conftest import SETTINGS, Harness
 from tests.projector.model import Model
 
 PEOPLE = 3
@@ -33,6 +41,7 @@ steps = st.lists(
             st.just("delete"), person, st.integers(0, 9), st.sampled_from(["everyone", "me"])
         ),
         st.tuples(st.just("read"), person, person, st.integers(1, 8)),
+        st.tuples(st.just("leave"), person, st.integers(0, 3)),
         st.tuples(st.just("drain")),
         st.tuples(st.just("repeat"), st.integers(0, 9)),
     ),
@@ -71,6 +80,13 @@ class Scenario:
                 conversation = conversation_of(reader, peer)
                 read = ConversationRead(conversation_id=conversation, peer_id=peer, up_to=up_to)
                 return read, reader
+            case ("leave", one, partition):
+                gone = AccountDeleted(
+                    account_id=self.people[one],
+                    in_partition=Partition(partition),
+                    of_partitions=SETTINGS.partitions,
+                )
+                return gone, self.people[one]
         return None
 
     def _message(self, index: int) -> MessageId:
@@ -103,6 +119,18 @@ def test_the_read_model_equals_a_plain_fold(
     assert outcomes(harness, sent) == model.outcomes
     for one, other in combinations(scenario.people, 2):
         assert_conversation_equals(harness, model, one, other)
+    assert_no_text_of_deleted_accounts(harness, model)
+
+
+def assert_no_text_of_deleted_accounts(harness: Harness, model: Model) -> None:
+    for account, partition in model.deleted:
+        rows = query(
+            harness,
+            "SELECT data FROM event_log.event WHERE actor_id = :id AND partition = :partition",
+            id=account,
+            partition=partition,
+        )
+        assert not any({"body", "subject", "changes"} & row.data.keys() for row in rows)
 
 
 def outcomes(harness: Harness, sent: list[Envelope]) -> list[str]:

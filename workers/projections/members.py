@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
 from events.contracts.messages import MessageDeleted, MessageSent
 from events.log import Recorded
-from runtime.ids import AccountId
+from runtime.ids import AccountId, ConversationId
 from workers.projections.messages import read_ranges
 from workers.projections.statements import Row, as_json, statement
 
@@ -68,9 +68,15 @@ def move_read_positions(transaction: Connection, schema: str, events: Sequence[R
         transaction.execute(statement(_MOVE_READ, schema), {"rows": rows})
 
 
-def recount(transaction: Connection, schema: str, events: Sequence[Recorded]) -> None:
-    """Count afresh where messages were read or deleted; last of all."""
-    touched = {row["conversation_id"] for row in read_ranges(events)}
+def recount(
+    transaction: Connection,
+    schema: str,
+    events: Sequence[Recorded],
+    *,
+    erased: Collection[ConversationId],
+) -> None:
+    """Count afresh where messages were read, deleted or `erased`; last of all."""
+    touched = {row["conversation_id"] for row in read_ranges(events)} | set(erased)
     touched |= {e.conversation_id for e in events if isinstance(e.envelope.event, MessageDeleted)}
     if touched:
         transaction.execute(statement(_RECOUNT, schema), {"conversations": list(touched)})

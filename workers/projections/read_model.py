@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from events.log import Recorded
-from workers.projections import conversations, members, messages
+from workers.projections import conversations, erasures, members, messages
 from workers.projections.statements import LIVE
 
 
@@ -16,6 +16,7 @@ def apply(transaction: Connection, events: Sequence[Recorded], *, schema: str = 
     messages.apply(transaction, schema, events)
     conversations.apply(transaction, schema, events)
     members.apply(transaction, schema, events)
+    erased = erasures.apply(transaction, schema, events)
     messages.mark_read(transaction, schema, events)
     members.move_read_positions(transaction, schema, events)
-    members.recount(transaction, schema, events)
+    members.recount(transaction, schema, events, erased=erased)

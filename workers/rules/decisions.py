@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import singledispatch
 
+from events.contracts.accounts import AccountDeleted
 from events.contracts.base import Event, PoisonEventError
 from events.contracts.conversations import ConversationRead
 from events.contracts.envelope import Envelope
@@ -14,6 +15,8 @@ from runtime.ids import AccountId, ConversationId, MessageId
 from workers.rules.facts import Facts, MessageFacts
 
 MESSAGE_NOT_FOUND = "message-not-found"
+ACCOUNT_DELETED = "account-deleted"
+RECIPIENT_DELETED = "recipient-deleted"
 BEHIND_DEAD_LETTER = "waits behind a dead letter of its conversation"
 
 
@@ -34,6 +37,9 @@ def decide(envelope: Envelope, facts: Facts) -> Decision:
         PoisonEventError: There is no rule for this type of event.
     """
     conversation = _conversation_of(envelope.event, facts)
+    if envelope.actor_id in facts.deleted:
+        # Before all else: set aside, the text would stay with the dead letter.
+        return Decision(outcome="rejected", conversation_id=conversation, reason=ACCOUNT_DELETED)
     keys = {key for key in (conversation, envelope.event.message) if key is not None}
     if keys & facts.parked:
         facts.parked |= keys
@@ -57,6 +63,8 @@ def _sent(event: MessageSent, actor: AccountId, facts: Facts) -> Decision:
         # Within one batch no unique constraint sees it.
         raise PoisonEventError(f"message {event.message_id} was sent before")
     conversation = event.conversation_id
+    if event.recipient_id in facts.deleted:
+        return Decision(outcome="rejected", conversation_id=conversation, reason=RECIPIENT_DELETED)
     position = facts.last_positions.get(conversation, 0) + 1
     facts.last_positions[conversation] = position
     facts.messages[event.message_id] = MessageFacts(
@@ -100,6 +108,12 @@ def _read(event: ConversationRead, actor: AccountId, facts: Facts) -> Decision:
     position = max(facts.read_positions.get(reader, 0), min(event.up_to, last))
     facts.read_positions[reader] = position
     return Decision(outcome="applied", conversation_id=conversation, position=position)
+
+
+@_decide.register
+def _account_deleted(event: AccountDeleted, _actor: AccountId, facts: Facts) -> Decision:
+    facts.deleted.add(event.account_id)
+    return Decision(outcome="applied", conversation_id=None)
 
 
 def _not_found(target: MessageFacts | None) -> Decision:

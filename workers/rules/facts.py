@@ -34,6 +34,7 @@ class Facts:
         messages: The messages that events of the batch name.
         parked: Conversations and messages whose events wait behind a dead letter.
         known: Events that the log has already.
+        deleted: Accounts whose deletion is applied in this partition.
     """
 
     last_positions: dict[ConversationId, int] = field(default_factory=dict)
@@ -41,3 +42,4 @@ class Facts:
     messages: dict[MessageId, MessageFacts] = field(default_factory=dict)
     parked: set[UUID] = field(default_factory=set)
     known: set[UUID] = field(default_factory=set)
+    deleted: set[AccountId] = field(default_factory=set)

@@ -5,18 +5,28 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.contracts.accounts import AccountDeleted
 from events.contracts.base import Event, PoisonEventError
 from events.contracts.conversations import ConversationRead
 from events.contracts.envelope import CONTRACTS, Envelope, peek
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
-from runtime.ids import AccountId, ConversationId, EventId, MessageId
+from events.contracts.redaction import redact_entry
+from events.erasures import Erasure
+from runtime.ids import (
+    AccountId,
+    ConversationId,
+    EventId,
+    MessageId,
+    Partition,
+    new_erasure_id,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 storable = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
@@ -49,10 +59,16 @@ events: st.SearchStrategy[Event] = st.one_of(
         up_to=st.integers(0, 2**63 - 1),
     ),
 )
+deletions: st.SearchStrategy[Event] = st.builds(
+    AccountDeleted,
+    account_id=uuids.map(AccountId),
+    in_partition=st.integers(0, 15).map(Partition),
+    of_partitions=st.just(16),
+)
 envelopes = st.builds(
     Envelope,
     id=uuids.map(EventId),
-    event=events,
+    event=events | deletions,
     actor_id=uuids.map(AccountId),
     occurred_at=st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # hypothesis adds the zone
     request_id=st.none() | storable,
@@ -65,9 +81,31 @@ def test_an_envelope_reads_back_as_it_was_written(envelope: Envelope) -> None:
     assert Envelope.decode(envelope.encode()) == envelope
 
 
-@given(envelopes, st.integers(0, 10))
-def test_an_events_partition_is_that_of_its_conversation(envelope: Envelope, bits: int) -> None:
-    assert 0 <= envelope.event.partition(1 << bits) < 1 << bits
+@given(events, st.integers(0, 10))
+def test_an_events_partition_is_that_of_its_conversation(event: Event, bits: int) -> None:
+    assert 0 <= event.partition(1 << bits) < 1 << bits
+
+
+@given(deletions)
+def test_a_deletion_names_its_partition_itself(event: AccountDeleted) -> None:
+    assert event.partition(16) == event.in_partition
+    with pytest.raises(ValueError, match="made for 16 partitions"):
+        event.partition(32)
+
+
+def test_an_erasures_events_are_the_same_each_time_and_differ_from_one_another() -> None:
+    erasure = Erasure(
+        account_id=AccountId(uuid4()),
+        event_id=new_erasure_id(),
+        requested_at=datetime(2026, 1, 1, tzinfo=UTC),
+        request_id="r-1",
+    )
+    made = erasure.envelopes(range(1024))
+    assert made == erasure.envelopes(range(1024))
+    assert [envelope.event.partition(1024) for envelope in made] == list(range(1024))
+    assert len({envelope.id for envelope in made}) == 1024
+    assert made[0].id == erasure.event_id
+    assert {envelope.id.version for envelope in made} == {7}
 
 
 @given(st.binary(max_size=60))
@@ -131,6 +169,10 @@ def test_an_unusable_attribute_is_poison(attribute: str, value: object) -> None:
         ("conversation.read.v1", "up_to", -1),
         ("conversation.read.v1", "up_to", True),
         ("conversation.read.v1", "up_to", 2**63),
+        ("account.deleted.v1", "partition", 16),
+        ("account.deleted.v1", "partition", True),
+        ("account.deleted.v1", "partitions", None),
+        ("account.deleted.v1", "account_id", 1),
     ],
 )
 def test_an_unusable_payload_is_poison(contract: str, field: str, value: object) -> None:
@@ -144,3 +186,30 @@ def test_peek_finds_what_can_be_read_of_a_poison_entry() -> None:
     ids = UUID(ANY["id"]), UUID(ANY["partitionkey"])
     assert peek(orjson.dumps({**ANY, "type": "unknown"})) == ids
     assert peek(b"[]") == (None, None)
+
+
+@given(envelopes)
+def test_a_redacted_entry_says_no_word_and_can_still_be_decided_on(envelope: Envelope) -> None:
+    redacted = redact_entry(envelope.encode(), envelope.actor_id)
+    assert redacted is not None
+    read = Envelope.decode(redacted)
+    assert (read.id, read.actor_id) == (envelope.id, envelope.actor_id)
+    match read.event:
+        case MessageSent():
+            assert (read.event.body, read.event.subject) == ("", None)
+        case MessageEdited():
+            assert read.event.changes == {"body": ""}
+        case _:
+            assert read.event == envelope.event
+    assert redact_entry(envelope.encode(), AccountId(uuid4())) is None
+
+
+def test_what_cannot_be_read_is_redacted_whole() -> None:
+    actor = AccountId(UUID(ANY["actor"]))
+    unknown = orjson.dumps({**ANY, "type": "message.sent.v99", "data": {"text": "a secret"}})
+    for entry in (unknown, orjson.dumps(ANY)[:-4]):
+        redacted = redact_entry(entry, actor)
+        assert redacted is not None
+        assert b"secret" not in redacted
+        assert ANY["data"]["body"].encode() not in redacted
+    assert redact_entry(b"[]", actor) is None

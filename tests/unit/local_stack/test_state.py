@@ -118,6 +118,27 @@ def test_secrets_are_made_once_for_everybody(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in files} == before
 
 
+def test_rotation_keeps_the_key_before_and_removes_older_ones(tmp_path: Path) -> None:
+    credentials = Credentials(tmp_path / "secrets")
+    credentials.make()
+    kids = [path.stem for path in credentials.signing_keys.glob("*.pem")]
+    for _ in range(5):  # Within one second, too.
+        rotated = credentials.rotate_signing_key()
+        assert rotated.verifies == kids[-1]
+        assert rotated.removed == tuple(kids[-2:-1])
+        kids.append(rotated.signs)
+        left = sorted(credentials.signing_keys.glob("*"))
+        assert [path.stem for path in left] == kids[-2:]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in left} == {0o600}
+
+
+def test_a_new_key_sorts_behind_one_that_was_named_by_hand(tmp_path: Path) -> None:
+    credentials = Credentials(tmp_path / "secrets")
+    credentials.make()
+    (credentials.signing_keys / "zz.pem").write_text("")
+    assert credentials.rotate_signing_key().signs > "zz"
+
+
 def test_the_record_is_for_its_owner_only(environ: dict[str, str]) -> None:
     path = _made(environ).folder / "stack.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1,0 +1,49 @@
+"""Confirming a grave step: who asks for it must know the password, not only hold a token."""
+
+from __future__ import annotations
+
+from auth_api.accounts import Accounts, Credentials
+from auth_api.errors import PasswordWrongError
+from auth_api.failures import LoginFailures
+from auth_api.passwords import Passwords, normalised
+from web.guard import Identity, TokenInvalidError
+
+
+class Confirmations:
+    """Checks the password of who is logged in; wrong ones count as failed logins do."""
+
+    def __init__(
+        self, *, accounts: Accounts, passwords: Passwords, failures: LoginFailures
+    ) -> None:
+        """Use the parts given."""
+        self._accounts = accounts
+        self._passwords = passwords
+        self._failures = failures
+
+    def confirm(self, who: Identity, password: str, *, address: str) -> Credentials:
+        """Return the credentials that were found right.
+
+        Raises:
+            PasswordWrongError: This is not the password.
+            TokenInvalidError: The account does not exist any more.
+            TooManyFailuresError: Too many wrong passwords were given, here or at logins.
+            UnavailableError: A part is away; nothing was changed.
+        """
+        account = self._accounts.get(who.account_id)
+        if account is None:
+            raise _gone()
+        # A stolen access token must not be a way to try passwords without end.
+        with self._failures.attempt(username=account.username, address=address) as attempt:
+            known = self._accounts.credentials(account.username)
+            attempt.succeeded = self._passwords.matches(
+                normalised(password), known.password_hash if known is not None else None
+            )
+        if known is None:  # Deleted while the password was looked at.
+            raise _gone()
+        if not attempt.succeeded:
+            raise PasswordWrongError
+        return known
+
+
+def _gone() -> TokenInvalidError:
+    return TokenInvalidError("The account does not exist any more.")

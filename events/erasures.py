@@ -1,0 +1,133 @@
+"""Erasures: what is owed to accounts that were deleted, until it is applied in every partition.
+
+auth_api writes what is owed in the transaction that deletes the account. The sweep queues it; to
+queue it twice does no harm, since the ids of its events are the same each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from events.contracts.accounts import AccountDeleted
+from events.contracts.envelope import Envelope
+from runtime.ids import AccountId, Epoch, EventId, Partition, event_of_erasure
+
+# Of many that are owed each sweep queues so many: commands want their place in the queue too.
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erasure:
+    """What an account is owed since it was deleted.
+
+    Attributes:
+        account_id: The account.
+        event_id: From which the ids of its events are made.
+        requested_at: When it was deleted.
+        request_id: In which request.
+    """
+
+    account_id: AccountId
+    event_id: EventId
+    requested_at: datetime
+    request_id: str | None
+
+    def envelopes(self, partitions: Collection[int]) -> list[Envelope]:
+        """Return its events, one for each of all `partitions`."""
+        return [
+            Envelope(
+                id=event_of_erasure(self.event_id, partition),
+                event=AccountDeleted(
+                    account_id=self.account_id,
+                    in_partition=Partition(partition),
+                    of_partitions=len(partitions),
+                ),
+                actor_id=self.account_id,
+                occurred_at=self.requested_at,
+                request_id=self.request_id,
+            )
+            for partition in partitions
+        ]
+
+
+# Queued in an earlier epoch is not queued: that queue was lost.
+_OWED = text(
+    """
+    SELECT e.account_id, e.event_id, e.requested_at, e.request_id
+    FROM identity.erasure AS e
+    LEFT JOIN event_log.queued_erasure AS q ON q.account_id = e.account_id
+    WHERE e.done_at IS NULL AND q.epoch IS DISTINCT FROM :epoch
+    ORDER BY e.requested_at LIMIT :limit
+    """
+)
+_NOTE_QUEUED = text(
+    """
+    INSERT INTO event_log.queued_erasure (account_id, epoch, queued_at)
+    VALUES (:account_id, :epoch, :now)
+    ON CONFLICT (account_id) DO UPDATE SET epoch = excluded.epoch, queued_at = excluded.queued_at
+    """
+)
+_MARK_DELETED = text(
+    """
+    INSERT INTO event_log.deleted_account (account_id, partition, recorded_at)
+    SELECT a, :partition, :now FROM unnest(CAST(:accounts AS uuid[])) AS a
+    """
+)
+_DELETED = text(
+    """
+    SELECT account_id FROM event_log.deleted_account
+    WHERE account_id = ANY(CAST(:accounts AS uuid[])) AND partition = :partition
+    """
+)
+_FORGET = text("SELECT identity.forget_erased()")
+
+
+def owed(connection: Connection, epoch: Epoch) -> list[Erasure]:
+    """Return erasures that are not queued in `epoch`, the oldest first, a hundred at most."""
+    rows = connection.execute(_OWED, {"epoch": epoch, "limit": _AT_ONCE})
+    return [
+        Erasure(
+            account_id=AccountId(row.account_id),
+            event_id=EventId(row.event_id),
+            requested_at=row.requested_at,
+            request_id=row.request_id,
+        )
+        for row in rows
+    ]
+
+
+def note_queued(
+    transaction: Connection, account_id: AccountId, epoch: Epoch, *, now: datetime
+) -> None:
+    """Remember that an account's erasure is queued in `epoch`."""
+    values = {"account_id": account_id, "epoch": epoch, "now": now}
+    transaction.execute(_NOTE_QUEUED, values)
+
+
+def forget(transaction: Connection) -> int:
+    """Free the names of accounts whose erasure is applied in every partition; return how many."""
+    return int(transaction.execute(_FORGET).scalar_one())
+
+
+def mark_deleted(
+    transaction: Connection, partition: Partition, accounts: Sequence[AccountId], *, now: datetime
+) -> None:
+    """Remember that events of these accounts have no effect in `partition` any more."""
+    if accounts:
+        values = {"accounts": list(accounts), "partition": partition, "now": now}
+        transaction.execute(_MARK_DELETED, values)
+
+
+def deleted_among(
+    transaction: Connection, partition: Partition, accounts: Collection[UUID]
+) -> set[AccountId]:
+    """Return those of `accounts` whose deletion is applied in `partition`."""
+    if not accounts:
+        return set()
+    values = {"accounts": list(accounts), "partition": partition}
+    return {AccountId(found) for found in transaction.execute(_DELETED, values).scalars()}
