@@ -49,10 +49,6 @@ class Reader:
             raise SettingsError(f"{name} is not set: set it and start again.")
         return value
 
-    def optional(self, name: str) -> str | None:
-        """Return a text, or None where the variable is not set or empty."""
-        return self._env.str(name, None) or None
-
     def integer(self, name: str, default: int, *, least: int = 1) -> int:
         """Return a whole number of at least `least`."""
         try:

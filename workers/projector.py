@@ -219,12 +219,12 @@ class Projector:
         counts.add(outcome.counts)
         _log.info("projection.committed", partition=partition, events=outcome.traces)
         for letter in outcome.poisoned:
+            # Not the reason: a database's error may quote a value, and that may be a message.
             _log.error(
                 "projection.parked",
                 partition=partition,
                 offset=str(letter.offset),
                 event_id=str(letter.event_id),
-                reason=letter.reason,
             )
 
     def _settle(self, transaction: Connection, checkpoint: Checkpoint) -> None:

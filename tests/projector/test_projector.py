@@ -355,6 +355,25 @@ def test_the_log_names_each_event_and_its_request(
     assert line["events"] == [(str(sent.id), "request-of-this-test", "applied")]
 
 
+def test_the_log_names_a_parked_event_without_quoting_it(
+    harness: Harness, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = LogCapture()
+    monkeypatch.setattr("workers.projector._log", structlog.wrap_logger(None, processors=[heard]))
+    first = pair.sent()
+    assert isinstance(first.event, MessageSent)
+    again = dataclasses.replace(first.event, body="these are my words")
+    poison = harness.envelope(again, pair.one)
+    harness.append(first)
+    harness.drain_all()
+    harness.append(poison)
+    harness.drain_all()
+    [line] = [entry for entry in heard.entries if entry["event"] == "projection.parked"]
+    assert line["event_id"] == str(poison.id)
+    assert set(line) == {"event", "log_level", "partition", "offset", "event_id"}
+    assert "my words" not in str(heard.entries)
+
+
 def test_the_bell_does_not_run_out_while_its_partition_is_attended_to(
     harness: Harness, pair: Pair
 ) -> None:
