@@ -17,6 +17,7 @@ _VERBS = {
     "status": "cli.stack:status",
     "logs": "cli.stack:logs",
     "keys": "cli.keys:keys",
+    "events": "cli.events:events",
     "demo": "cli.demo.command:demo",
 }
 

@@ -1,6 +1,6 @@
 """Erasures: what is owed to accounts that were deleted, until it is applied in every partition.
 
-auth_api writes what is owed in the transaction that deletes the account. The sweep queues it; to
+Whoever deletes an account writes what is owed in the same transaction. The sweep queues it; to
 queue it twice does no harm, since the ids of its events are the same each time.
 """
 
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from events.contracts.accounts import AccountDeleted
+from events.contracts.accounts import AccountDeleted, OrderedBy
 from events.contracts.envelope import Envelope
 from runtime.ids import AccountId, Epoch, EventId, Partition, event_of_erasure
 
@@ -29,12 +29,14 @@ class Erasure:
         account_id: The account.
         event_id: From which the ids of its events are made.
         requested_at: When it was deleted.
-        request_id: In which request.
+        ordered_by: Who ordered it.
+        request_id: In which request, where there was one.
     """
 
     account_id: AccountId
     event_id: EventId
     requested_at: datetime
+    ordered_by: OrderedBy
     request_id: str | None
 
     def envelopes(self, partitions: Collection[int]) -> list[Envelope]:
@@ -46,6 +48,7 @@ class Erasure:
                     account_id=self.account_id,
                     in_partition=Partition(partition),
                     of_partitions=len(partitions),
+                    ordered_by=self.ordered_by,
                 ),
                 actor_id=self.account_id,
                 occurred_at=self.requested_at,
@@ -58,7 +61,7 @@ class Erasure:
 # Queued in an earlier epoch is not queued: that queue was lost.
 _OWED = text(
     """
-    SELECT e.account_id, e.event_id, e.requested_at, e.request_id
+    SELECT e.account_id, e.event_id, e.requested_at, e.ordered_by, e.request_id
     FROM identity.erasure AS e
     LEFT JOIN event_log.queued_erasure AS q ON q.account_id = e.account_id
     WHERE e.done_at IS NULL AND q.epoch IS DISTINCT FROM :epoch
@@ -95,6 +98,7 @@ def owed(connection: Connection, epoch: Epoch) -> list[Erasure]:
             account_id=AccountId(row.account_id),
             event_id=EventId(row.event_id),
             requested_at=row.requested_at,
+            ordered_by=row.ordered_by,
             request_id=row.request_id,
         )
         for row in rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, Text, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database.models.base import Base
@@ -73,11 +73,13 @@ class Erasure(Base):
     """What a deleted account is owed: that its text is erased; `done_at` says that it is.
 
     `event_id` is that of its event in partition 0; the others' end in their partition's number.
+    `ordered_by` says who ordered it: its owner, or an operator.
     """
 
     __tablename__ = "erasure"
     __table_args__ = (
         Index("ix_erasure_owed", "requested_at", postgresql_where=text("done_at IS NULL")),
+        CheckConstraint("ordered_by IN ('owner', 'operator')", name="ordered_by"),
         _SCHEMA,
     )
 
@@ -86,5 +88,7 @@ class Erasure(Base):
     )
     event_id: Mapped[UUID] = mapped_column()
     requested_at: Mapped[datetime] = mapped_column(_TIME)
+    # The default is for the auth API of before, who need not know it: its orders are owners'.
+    ordered_by: Mapped[str] = mapped_column(Text, server_default="owner")
     request_id: Mapped[str | None] = mapped_column(Text)
     done_at: Mapped[datetime | None] = mapped_column(_TIME)
