@@ -169,7 +169,7 @@ def _write(transaction: Connection, partition: Partition, outcome: _Outcome, now
     dead_letters.park(transaction, partition, outcome.letters, now=now)
     applied = [event for event in outcome.recorded if event.outcome == "applied"]
     if applied:
-        read_model.apply(transaction, applied)
+        read_model.apply(transaction, partition, applied)
     log.redact(transaction, _deleted_for_everyone(applied))
 
 

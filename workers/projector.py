@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from psycopg2 import DataError, IntegrityError
 from sqlalchemy import Connection, Engine
@@ -27,6 +28,9 @@ from workers.batch import Counts, apply_batch, first_line
 _log = get_logger(__name__)
 # A worker gives other partitions their turn after this; the bell is rung for the rest.
 _DRAIN_SECONDS = 5.0
+# Of the longest messages a whole batch would keep Postgres busy with their words for longer than a
+# statement may take.
+_BATCH_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +130,8 @@ class Projector:
                 checkpoint = checkpoints.lock(transaction, partition)
                 if checkpoint is None:
                     return None
-                entries = self._queue.read(
-                    partition, after=checkpoint.offset, limit=self._batch_size
+                entries = _portion(
+                    self._queue.read(partition, after=checkpoint.offset, limit=self._batch_size)
                 )
                 if not entries:
                     self._settle(transaction, checkpoint)
@@ -230,6 +234,12 @@ class Projector:
 
     def _age(self, offset: Offset) -> float:
         return max(0.0, self._clock().timestamp() - offset.ms / 1000)
+
+
+def _portion(entries: list[Entry]) -> list[Entry]:
+    """Return as many of the first entries as make a batch by their length, at least one."""
+    lengths = accumulate(len(entry.envelope) for entry in entries)
+    return entries[: max(1, sum(length <= _BATCH_BYTES for length in lengths))]
 
 
 def _is_poison(error: BaseException) -> bool:

@@ -2,16 +2,18 @@
 
 from database.models.base import Base
 from database.models.event_log import Checkpoint, DeadLetter, LoggedEvent, QueueEpoch
-from database.models.identity import Account, RefreshToken, Session
-from database.models.read_model import Conversation, ConversationMember, Message
+from database.models.identity import Account, DirectoryRevision, RefreshToken, Session
+from database.models.read_model import AccountRevision, Conversation, ConversationMember, Message
 
 __all__ = [
     "Account",
+    "AccountRevision",
     "Base",
     "Checkpoint",
     "Conversation",
     "ConversationMember",
     "DeadLetter",
+    "DirectoryRevision",
     "LoggedEvent",
     "Message",
     "QueueEpoch",

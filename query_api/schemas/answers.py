@@ -66,6 +66,12 @@ class MessagePageSchema(PageSchema):
     items = fields.List(fields.Nested(MessageSchema), required=True)
 
 
+class FoundPageSchema(PageSchema):
+    """Messages, the newest first; `next` leads to older ones, `prev` to newer ones."""
+
+    items = fields.List(fields.Nested(MessageSchema), required=True)
+
+
 class ConversationSchema(Schema):
     """A conversation, as one of the two sees it."""
 
@@ -154,6 +160,7 @@ MESSAGES: dict[str, Any] = {
     "next": None,
     "prev": "/query/v1/conversations/bob/messages?limit=1&before=7",
 }
+FOUND: dict[str, Any] = {"items": [MESSAGE], "next": None, "prev": None}
 UNREAD_MESSAGES: dict[str, Any] = {
     "items": [{**MESSAGE, "from": "bob", "to": "alice", "read_at": None}],
     "next": "/query/v1/conversations/bob/messages/unread?limit=1&after=7",

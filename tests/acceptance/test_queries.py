@@ -154,12 +154,17 @@ def test_pgpool_sends_every_statement_of_the_query_api_to_the_standby(
         pytest.skip("there is no PGPool here: query_api asks the standby directly")
     someone = str(new_id())
     parameters = {
-        **dict.fromkeys(("me", "peer", "conversation", "message", "event", "session"), someone),
+        **dict.fromkeys(
+            ("me", "peer", "conversation", "message", "event", "session", "id"), someone
+        ),
         "username": "nobody",
         "limit": 1,
         "after": 0,
         "before": 9,
-        "active_at": "2026-01-31T10:15:42.123456Z",
+        "moment": "2026-01-31T10:15:42.123456Z",
+        "words": "meet noon",
+        "finder": f"'for {someone}'",
+        "hash": 4711,
         "partitions": [0],
         "offsets": ["0"],
         "epoch": 1,

@@ -14,6 +14,7 @@ TABLES = (
     "identity.refresh_token",
     "identity.directory",
     "identity.ended_session",
+    "identity.directory_revision",
     "event_log.event",
     "event_log.checkpoint",
     "event_log.dead_letter",
@@ -22,6 +23,7 @@ TABLES = (
     "read_model.conversation",
     "read_model.conversation_member",
     "read_model.message",
+    "read_model.account_revision",
 )
 # What each role may SELECT, INSERT, UPDATE and DELETE; all the rest is refused.
 IDENTITY = {"identity.account", "identity.session", "identity.refresh_token"}
@@ -31,14 +33,20 @@ LOG = {
     "event_log.dead_letter",
     "event_log.queue_epoch",
 }
-READ_MODEL = {"read_model.conversation", "read_model.conversation_member", "read_model.message"}
+READ_MODEL = {
+    "read_model.conversation",
+    "read_model.conversation_member",
+    "read_model.message",
+    "read_model.account_revision",
+}
 DIRECTORY = {"identity.directory"}
 ENDED = {"identity.ended_session"}
+REVISION = {"identity.directory_revision"}
 NOTHING: set[str] = set()
 MAY = {
     "auth_api": (IDENTITY, IDENTITY, IDENTITY, IDENTITY),
     "command_api": (DIRECTORY, NOTHING, NOTHING, NOTHING),
-    "query_api": (DIRECTORY | ENDED | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
+    "query_api": (DIRECTORY | ENDED | REVISION | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
     "worker": (
         DIRECTORY | ENDED | LOG | READ_MODEL,
         LOG | READ_MODEL,
@@ -50,7 +58,7 @@ MAY = {
 }
 STATEMENTS = (
     "SELECT count(*) FROM {table}",
-    "INSERT INTO {table} SELECT * FROM {table} WHERE false",
+    "INSERT INTO {table} ({column}) SELECT {column} FROM {table} WHERE false",
     "UPDATE {table} SET {column} = {column} WHERE false",
     "DELETE FROM {table} WHERE false",
 )
@@ -60,6 +68,7 @@ FIRST_COLUMN = {
     "event_log.dead_letter": "partition",
     "event_log.schema_version": "version_num",
     "read_model.conversation_member": "conversation_id",
+    "read_model.account_revision": "account_id",
 }
 
 

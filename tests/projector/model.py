@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -36,10 +37,13 @@ class Model:
     messages: dict[MessageId, ModelMessage] = field(default_factory=dict)
     read_positions: dict[tuple[ConversationId, AccountId], int] = field(default_factory=dict)
     outcomes: list[str] = field(default_factory=list)
+    revisions: Counter[AccountId] = field(default_factory=Counter)
 
     def fold(self, envelope: Envelope) -> None:
         applied = self._apply(envelope.event, envelope.actor_id, envelope.occurred_at)
         self.outcomes.append("applied" if applied else "rejected")
+        if applied:
+            self.revisions.update(self._told_of(envelope.event, envelope.actor_id))
 
     def conversation(self, conversation: ConversationId) -> list[ModelMessage]:
         return [m for m in self.messages.values() if m.conversation_id == conversation]
@@ -54,6 +58,16 @@ class Model:
     def last_visible(self, conversation: ConversationId, reader: AccountId) -> MessageId | None:
         seen = [m for m in self.conversation(conversation) if m.visible_to(reader)]
         return seen[-1].id if seen else None
+
+    def _told_of(self, event: Event, actor: AccountId) -> set[AccountId]:
+        """Return the accounts that are shown something else after `event`, or may be."""
+        if isinstance(event, MessageDeleted) and event.audience == "me":
+            return {actor}
+        if isinstance(event, ConversationRead):
+            return {actor, event.peer_id} if self.conversation(event.conversation_id) else set()
+        assert event.message is not None
+        message = self.messages[event.message]
+        return {message.sender_id, message.recipient_id}
 
     def _apply(self, event: Event, actor: AccountId, at: datetime) -> bool:
         match event:

@@ -103,6 +103,17 @@ def test_the_read_model_equals_a_plain_fold(
     assert outcomes(harness, sent) == model.outcomes
     for one, other in combinations(scenario.people, 2):
         assert_conversation_equals(harness, model, one, other)
+    assert revisions(harness, scenario.people) == model.revisions
+
+
+def revisions(harness: Harness, people: list[AccountId]) -> dict[AccountId, int]:
+    rows = query(
+        harness,
+        "SELECT account_id, CAST(sum(revision) AS int) AS revision FROM read_model.account_revision"
+        " WHERE account_id = ANY(CAST(:people AS uuid[])) GROUP BY account_id",
+        people=people,
+    )
+    return {row.account_id: row.revision for row in rows}
 
 
 def outcomes(harness: Harness, sent: list[Envelope]) -> list[str]:
