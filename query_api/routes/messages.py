@@ -19,6 +19,7 @@ from runtime.ids import MessageId
 from web.blueprints import ApiBlueprint
 from web.conditional import conditional_json
 from web.guard import current_identity
+from web.message_schema import MESSAGE, MessageSchema
 
 blueprint = ApiBlueprint("messages", __name__, description="Messages, as one of the two sees them.")
 
@@ -68,7 +69,7 @@ def _page_response(window: Window, page: MessagePage, tag: str) -> Response:
     "/conversations/<username>/messages/last", methods=["GET"], parameters=[PATH["username"]]
 )
 @blueprint.arguments(LastQuery, location="query")
-@blueprint.response(200, answers.MessageSchema, example=answers.MESSAGE, headers=TAGGED)
+@blueprint.response(200, MessageSchema, example=MESSAGE, headers=TAGGED)
 @unchanged(blueprint)
 @blueprint.problems("not-found", *FRESH)
 def last_message(query: dict[str, Any], username: str) -> Response:
@@ -111,7 +112,7 @@ def _unread_response(page: MessagePage, tag: str) -> Response:
 
 @blueprint.route("/messages/<uuid:message_id>", methods=["GET"], parameters=[PATH["message_id"]])
 @blueprint.arguments(MessageQuery, location="query")
-@blueprint.response(200, answers.MessageSchema, example=answers.MESSAGE, headers=TAGGED)
+@blueprint.response(200, MessageSchema, example=MESSAGE, headers=TAGGED)
 @unchanged(blueprint)
 @blueprint.problems("not-found", *FRESH)
 def one_message(query: dict[str, Any], message_id: UUID) -> Response:

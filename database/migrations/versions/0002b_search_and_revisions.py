@@ -84,18 +84,29 @@ def _count_changes_of_names() -> None:
         """
     )
     op.execute("REVOKE ALL ON FUNCTION identity.count_directory_revision() FROM PUBLIC")
+    # For each row, since a statement that changes none must not count.
     op.execute(
         """
-        CREATE TRIGGER count_directory_revision
-        AFTER UPDATE OF username, deleted_at OR DELETE ON identity.account
-        FOR EACH STATEMENT EXECUTE FUNCTION identity.count_directory_revision()
+        CREATE TRIGGER count_changed_name AFTER UPDATE ON identity.account FOR EACH ROW
+        WHEN (
+            OLD.username IS DISTINCT FROM NEW.username
+            OR OLD.deleted_at IS DISTINCT FROM NEW.deleted_at
+        )
+        EXECUTE FUNCTION identity.count_directory_revision()
+        """
+    )
+    op.execute(
+        """
+        CREATE TRIGGER count_removed_name AFTER DELETE ON identity.account FOR EACH ROW
+        EXECUTE FUNCTION identity.count_directory_revision()
         """
     )
 
 
 def downgrade() -> None:
     """Take search and revisions away."""
-    op.execute("DROP TRIGGER count_directory_revision ON identity.account")
+    for trigger in ("count_changed_name", "count_removed_name"):
+        op.execute(f"DROP TRIGGER {trigger} ON identity.account")
     op.execute("DROP FUNCTION identity.count_directory_revision()")
     op.drop_table("directory_revision", schema="identity")
     op.drop_table("account_revision", schema="read_model")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.integration.query_api.conftest import Register
 from tests.query_harness import Queries, Sent, World, problem
 
 
@@ -106,12 +107,22 @@ def test_a_name_that_goes_changes_every_tag(
     assert not set(tags(alice, eve).values()) & set(mine.values())
 
 
+def test_other_changes_of_accounts_change_no_tag(
+    world: World, alice: Queries, bob: Queries, register: Register
+) -> None:
+    world.send(bob.account, alice.account, "word")
+    mine = tags(alice, bob)
+    register("carol")
+    world.sql("UPDATE identity.account SET password_hash = '=', username = username")
+    world.sql("UPDATE identity.account SET username = NULL, deleted_at = now() WHERE false")
+    assert tags(alice, bob) == mine
+
+
 def test_a_tag_is_of_one_account_and_one_address(
     world: World, alice: Queries, bob: Queries
 ) -> None:
     world.send(bob.account, alice.account, "word")
     found = [*tags(alice, bob).values(), *tags(bob, alice).values()]
-    # Neither bob nor alice of herself has a last message from the other that did not write.
     assert len(set(found)) == len(found)
 
 
