@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from apispec.core import Components
 from flask import Flask
 from redis import Redis
 
@@ -15,7 +16,7 @@ from command_api.routes.batch import batch
 from command_api.routes.conversations import conversations
 from command_api.routes.messages import messages
 from command_api.routes.requests import TOOLS
-from command_api.schemas.batch import COMPONENTS
+from command_api.schemas.batch import COMPONENTS, LEAST_MEMBERS
 from command_api.settings import CommandSettings
 from database.engines import create_engine_for
 from events.celery_app import create_celery, wake_projector
@@ -69,11 +70,17 @@ def create_app(settings: CommandSettings | None = None, *, guard: Guard | None =
         guard=guard or _guard(settings, client),
     )
     app.extensions[TOOLS] = tools
-    for component, schema in COMPONENTS.items():
-        api.spec.components.schema(component, schema=schema)
     for blueprint in (messages, conversations, batch):
         api.register_blueprint(blueprint)
+    _complete_document(api.spec.components)
     return app
+
+
+def _complete_document(components: Components) -> None:
+    for name, schema in COMPONENTS.items():
+        components.schema(name, schema=schema)
+    for name, least in LEAST_MEMBERS.items():
+        components.schemas[name]["minProperties"] = least
 
 
 def _tools(settings: CommandSettings, client: Redis) -> Tools:

@@ -2,17 +2,19 @@
 
 -- append: puts a command's events on their event queues, all or none, in one round trip.
 --
--- KEYS  1 queue:epoch   2 queue:numbers   3 rate:<account>
+-- KEYS  1 queue:state   2 queue:numbers   3 queue:applied   4 rate:<account>
 --       then, where a fingerprint is given, idempotency:<account>:<key>
 --       then, for each partition concerned, queue:<p> and bell:<p>
--- ARGV  1 most entries a queue may hold   2 bell TTL, ms
+-- ARGV  1 most entries of a queue that may wait   2 bell TTL, ms
 --       3 fingerprint of the command, or ''   4 idempotency TTL, ms   5 receipt to remember
 --       6 commands a second   7 burst   8 how many commands this counts as
---       9... for each event: which of the partitions above (1, 2 ...), its number p, the entry
+--       9 the number of partitions that the caller counts with
+--       10... for each event: which of the partitions above (1, 2 ...), its number p, the entry
 -- Answers one of
---       {'closed'}                the streams have not been opened: see events/opening.py
+--       {'closed'}                the streams have not been opened for so many partitions: see
+--                                 events/opening.py
 --       {'mismatch'}              the idempotency key belongs to another command
---       {'full'}                  a queue is at its limit
+--       {'full'}                  too many entries of a queue wait, or memory runs short
 --       {'limited', ms}           the account must wait so long
 --       {'replayed', epoch, receipt, {offset ...}}
 --       {'appended', epoch, receipt, {offset ...}, {p whose bell this rang ...}}
@@ -48,34 +50,45 @@ local function earlier_answer(key, fingerprint)
   return { 'replayed', told[2], told[3], told[4] }
 end
 
+local function waiting(numbers, applied, p)
+  -- What is applied stays in the stream for a while; it must not count as waiting. How far each
+  -- partition is applied, the sweep tells.
+  local head = tonumber(redis.call('HGET', numbers, p) or 0)
+  return head - tonumber(redis.call('HGET', applied, p) or 0)
+end
+
 local function append(keys, args)
-  local epoch = redis.call('GET', keys[1])
-  if not epoch then
+  local state = redis.call('HMGET', keys[1], 'epoch', 'partitions', 'short_of_memory')
+  local epoch = state[1]
+  if not epoch or state[2] ~= args[9] then
     return { 'closed' }
   end
   local fingerprint = args[3]
-  local first_queue = 4
+  local first_queue = 5
   if fingerprint ~= '' then
-    first_queue = 5
-    local earlier = earlier_answer(keys[4], fingerprint)
+    first_queue = 6
+    local earlier = earlier_answer(keys[5], fingerprint)
     if earlier then
       return earlier
     end
   end
-  for index = first_queue, #keys, 2 do
-    if redis.call('XLEN', keys[index]) >= tonumber(args[1]) then
+  if state[3] then
+    return { 'full' }
+  end
+  for index = 10, #args, 3 do
+    if waiting(keys[2], keys[3], args[index + 1]) >= tonumber(args[1]) then
       return { 'full' }
     end
   end
   local cost = tonumber(args[8])
   if cost > 0 then
-    local wait = wait_of(keys[3], tonumber(args[6]), tonumber(args[7]), cost)
+    local wait = wait_of(keys[4], tonumber(args[6]), tonumber(args[7]), cost)
     if wait > 0 then
       return { 'limited', wait }
     end
   end
   local offsets, rung = {}, {}
-  for index = 9, #args, 3 do
+  for index = 10, #args, 3 do
     local queue = first_queue + (tonumber(args[index]) - 1) * 2
     local p, entry = args[index + 1], args[index + 2]
     local number = redis.call('HINCRBY', keys[2], p, 1)
@@ -86,7 +99,7 @@ local function append(keys, args)
   end
   if fingerprint ~= '' then
     local told = cmsgpack.pack({ fingerprint, epoch, args[5], offsets })
-    redis.call('SET', keys[4], told, 'PX', args[4])
+    redis.call('SET', keys[5], told, 'PX', args[4])
   end
   return { 'appended', epoch, args[5], offsets, rung }
 end

@@ -14,14 +14,17 @@ from runtime.errors import MessagingError, UnavailableError
 from runtime.ids import AccountId, Epoch, Partition
 from runtime.settings import QueueSettings
 
-EPOCH_KEY = "queue:epoch"
+# A hash: the epoch, the number of partitions, and `short_of_memory` while that is so.
+STATE_KEY = "queue:state"
+# Hashes by partition: the number of its newest entry, and of the last that is known as applied.
 NUMBERS_KEY = "queue:numbers"
+APPLIED_KEY = "queue:applied"
 # What a client may still retry with the same key: 24 h.
 IDEMPOTENCY_TTL_MS = 86_400_000
 
 
 class QueueUnavailableError(UnavailableError):
-    """The event queue cannot take events just now; nothing was accepted. Try again shortly."""
+    """The event queue cannot take events just now: repeat the command a little later."""
 
 
 class QueueFullError(QueueUnavailableError):
@@ -124,7 +127,7 @@ def append_arguments(
         settings: The queue's limits.
     """
     idempotency = intake.idempotency
-    keys: list[Any] = [EPOCH_KEY, NUMBERS_KEY, f"rate:{intake.account}"]
+    keys: list[Any] = [STATE_KEY, NUMBERS_KEY, APPLIED_KEY, f"rate:{intake.account}"]
     if idempotency:
         keys.append(idempotency_key(intake.account, idempotency))
     places: dict[int, int] = {}
@@ -145,6 +148,7 @@ def append_arguments(
         intake.rate.per_second,
         intake.rate.burst,
         len(placed),
+        settings.partitions,
         *events,
     ]
 

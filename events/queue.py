@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from events.append import (
-    EPOCH_KEY,
+    APPLIED_KEY,
     NUMBERS_KEY,
+    STATE_KEY,
     Appended,
     Idempotency,
     Intake,
@@ -128,6 +129,11 @@ class EventQueue:
                 )
             )
 
+    def keep_bell(self, partition: Partition) -> None:
+        """Keep a bell that is set from running out while its partition is attended to."""
+        with _unavailable_instead():
+            self._redis.pexpire(bell_key(partition), self._settings.bell_ttl_seconds * 1000)
+
     def clear_bell(self, partition: Partition) -> None:
         """Silence the bell: whoever appends from now on rings again."""
         with _unavailable_instead():
@@ -142,19 +148,40 @@ class EventQueue:
     def epoch(self) -> Epoch | None:
         """Return the epoch that Redis knows; None while the streams are not opened."""
         with _unavailable_instead():
-            found = self._redis.get(EPOCH_KEY)
+            found = self._redis.hget(STATE_KEY, "epoch")
         return None if found is None else Epoch(int(found))
 
     def close(self) -> None:
         """Refuse appends until `open`."""
         with _unavailable_instead():
-            self._redis.delete(EPOCH_KEY)
+            self._redis.delete(STATE_KEY)
 
     def open(self, epoch: Epoch) -> None:
-        """Load the append function and accept appends, in `epoch`."""
+        """Load the append function and accept appends, in `epoch`, for so many partitions."""
+        state = {"epoch": int(epoch), "partitions": self._settings.partitions}
         with _unavailable_instead():
             self._redis.function_load(LIBRARY, replace=True)
-            self._redis.set(EPOCH_KEY, int(epoch))
+            self._redis.hset(STATE_KEY, mapping=state)
+
+    def tell_applied(self, numbers: Mapping[int, int]) -> None:
+        """Let appends know how far each partition is applied."""
+        with _unavailable_instead():
+            self._redis.hset(APPLIED_KEY, mapping=dict(numbers))
+
+    def memory_share(self) -> float:
+        """Return the used share of the memory that Redis may use; 0.0 where it has no limit."""
+        with _unavailable_instead():
+            memory = self._redis.info("memory")
+        most = int(memory["maxmemory"])
+        return int(memory["used_memory"]) / most if most else 0.0
+
+    def set_short_of_memory(self, *, short: bool) -> None:
+        """Let appends be refused as full, or accepted again."""
+        with _unavailable_instead():
+            if short:
+                self._redis.hset(STATE_KEY, "short_of_memory", 1)
+            else:
+                self._redis.hdel(STATE_KEY, "short_of_memory")
 
     def load_function(self) -> None:
         """Load this version's append function."""

@@ -83,14 +83,16 @@ def members(group: Group) -> list[Process]:
     ]
 
 
-def end(path: Path) -> None:
-    """End what still runs of the group remembered at `path`: politely, then by force."""
+def end(path: Path) -> bool:
+    """End what still runs of the group remembered at `path`, politely, then by force.
+
+    Returns:
+        Whether there was anything to end.
+    """
     group = recall(path)
-    if group is None:
-        return
-    left = members(group)
-    if not left:
-        return
+    left = members(group) if group else []
+    if group is None or not left:
+        return False
     led = any(process.pid == group.leader for process in left)
     # The leader tells its children itself; without one each must be told.
     told = [group.leader] if led else [process.pid for process in left]
@@ -100,6 +102,7 @@ def end(path: Path) -> None:
         stop_signal=group.stop_signal,
         grace=group.stop_seconds if led else _ORPHANS_GRACE_S,
     )
+    return True
 
 
 def end_all(

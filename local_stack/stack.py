@@ -206,13 +206,13 @@ def down(environ: Mapping[str, str], report: Reporter) -> bool:
         if state is None:
             return False
         supervisor = Supervisor(state)
-        was_running = supervisor.runs()
-        if was_running:
+        if supervisor.runs():
             _stop(supervisor, report)
-        supervisor.shut_down()
-        was_running = end_leftovers(state) or was_running
+        report.step("Stopping what is left")
+        stopped = supervisor.shut_down()
+        stopped = end_leftovers(state) or stopped
         files.remove_tree(state.sockets)
-        return was_running
+        return stopped
 
 
 def _stop(supervisor: Supervisor, report: Reporter) -> None:
@@ -243,9 +243,7 @@ def end_leftovers(state: State) -> bool:
     """End what killed services left behind; tell if there was any."""
     found = False
     for memory in sorted(state.run.glob("*.group")):
-        group = leftovers.recall(memory)
-        found = found or bool(group and leftovers.members(group))
-        leftovers.end(memory)
+        found = leftovers.end(memory) or found
         memory.unlink(missing_ok=True)
     (state.run / "supervisor.pid").unlink(missing_ok=True)
     return found

@@ -7,9 +7,14 @@ second failure would end it, and everything with it.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TextIO, cast
 
-from supervisor import supervisord
+from local_stack import leftovers
+
+MEMORY = "supervisor.group"
+# It stops its services one after the other.
+_ORDERLY_STOP_S = 90
 
 
 class _Tolerant:
@@ -37,9 +42,16 @@ class _Tolerant:
 
 
 def main() -> None:
-    """Run supervisor with our arguments."""
+    """Run supervisor with our arguments, remembered in the working folder for `down`."""
+    group = leftovers.of_this_process(
+        [sys.executable], stop_signal="TERM", stop_seconds=_ORDERLY_STOP_S
+    )
+    leftovers.remember(Path(MEMORY), group)
     sys.stdout = cast("TextIO", _Tolerant(sys.stdout))
     sys.stderr = cast("TextIO", _Tolerant(sys.stderr))
+    # Imported here: `status` and `down` need only the name above.
+    from supervisor import supervisord  # noqa: PLC0415
+
     supervisord.main()
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from local_stack import files, leftovers, processes
+from local_stack import files, leftovers, supervise
 from local_stack.errors import StackError
 from local_stack.launch import Plan
 from local_stack.service import Service
@@ -43,7 +43,7 @@ class Supervisor:
         """Speak to the supervisor of `state`; connects when asked something."""
         self._state = state
         self._socket = state.sockets / "supervisor.sock"
-        self._memory = state.run / "supervisor.group"
+        self._memory = state.run / supervise.MEMORY
 
     def runs(self) -> bool:
         """Return whether it answers."""
@@ -76,28 +76,12 @@ class Supervisor:
                 # A closed terminal sends SIGHUP, which supervisor takes for "restart everything".
                 start_new_session=True,
             )
-        self._remember(process.pid)
         deadline = time.monotonic() + _START_S
         while not self.runs():
             if process.poll() is not None or time.monotonic() > deadline:
                 log = self._state.logs / "supervisord.out"
                 raise StackError(f"Supervisor does not start: see {log}.")
             time.sleep(_POLL_S)
-
-    def _remember(self, pid: int) -> None:
-        process = processes.find(pid)
-        if process is None:
-            return
-        group = leftovers.Group(
-            boot=processes.boot(),
-            leader=pid,
-            session=pid,
-            started=process.started,
-            executables=[os.path.realpath(sys.executable)],
-            stop_signal="TERM",
-            stop_seconds=90,
-        )
-        leftovers.remember(self._memory, group)
 
     def configure(self, services: Sequence[Service], *, autostart: bool) -> None:
         """Write its configuration, and a plan for each service.
@@ -141,11 +125,12 @@ class Supervisor:
         """Stop service `name` if it runs; does not wait for it."""
         self._tolerant("stopProcess", name)
 
-    def shut_down(self) -> None:
-        """End it and what it still runs; returns when all is gone."""
+    def shut_down(self) -> bool:
+        """End it and what it still runs; returns, when all is gone, whether there was anything."""
         # Its own answer to the signal is the same shutdown, whether it can be asked or not.
-        leftovers.end(self._memory)
+        ended = leftovers.end(self._memory)
         self._socket.unlink(missing_ok=True)
+        return ended
 
     def _tolerant(self, method: str, name: str) -> None:
         try:

@@ -9,6 +9,9 @@ from local_stack.context import Context
 from local_stack.service import Service
 
 _WORKERS = ("worker-1", "worker-2")
+_SCHEDULER = "celery.beat.Scheduler"
+# A warm shutdown ends the transactions at hand first.
+_WARM_S = 30
 
 
 def services(context: Context) -> list[Service]:
@@ -16,7 +19,9 @@ def services(context: Context) -> list[Service]:
     return [
         *(_celery(context, name, "worker", *_worker_options(name)) for name in _WORKERS),
         # In memory: its few entries are in the code, and a schedule file would outlive a change.
-        _celery(context, "beat", "beat", "-S", "celery.beat.Scheduler", "--pidfile="),
+        # A stop in the middle of its sending is lost by Celery; it holds nothing, so it may be
+        # killed soon.
+        _celery(context, "beat", "beat", "-S", _SCHEDULER, "--pidfile=", stop_seconds=3),
     ]
 
 
@@ -26,7 +31,7 @@ def _worker_options(name: str) -> tuple[str, ...]:
     return ("-E", "-n", f"{name}@%h", *threads, "--without-gossip", "--without-mingle")
 
 
-def _celery(context: Context, name: str, *arguments: str) -> Service:
+def _celery(context: Context, name: str, *arguments: str, stop_seconds: int = _WARM_S) -> Service:
     command = (sys.executable, "-P", "-m", "celery", "-A", "workers.celery_main", *arguments)
     return Service(
         name=name,
@@ -34,6 +39,5 @@ def _celery(context: Context, name: str, *arguments: str) -> Service:
         command=command,
         folder=context.state.run,
         environment=environments.of_worker(context, name),
-        # A warm shutdown ends the transaction at hand first.
-        stop_seconds=30,
+        stop_seconds=stop_seconds,
     )

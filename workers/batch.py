@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from events import dead_letters, log
 from events.contracts.base import PoisonEventError
 from events.contracts.envelope import Envelope, peek
-from events.contracts.messages import MessageDeleted
+from events.contracts.messages import MessageDeleted, MessageEdited
 from events.dead_letters import DeadLetter
 from events.log import Recorded
 from events.queue import Entry
@@ -40,11 +40,33 @@ class Counts:
 
 
 @dataclass(kw_only=True)
-class _Outcome:
-    """What a batch came to: rows for the log, letters to park."""
+class Outcome:
+    """What a batch came to: rows of the log, letters parked."""
 
     recorded: list[Recorded] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
+
+    @property
+    def counts(self) -> Counts:
+        """How many events had which outcome."""
+        outcomes = [recorded.outcome for recorded in self.recorded]
+        return Counts(
+            applied=outcomes.count("applied"),
+            rejected=outcomes.count("rejected"),
+            parked=len(self.letters),
+        )
+
+    @property
+    def traces(self) -> list[tuple[str, str | None, str]]:
+        """Of each event that could be read its id, the id of its request, and its outcome."""
+        return [
+            (str(row.envelope.id), row.envelope.request_id, row.outcome) for row in self.recorded
+        ]
+
+    @property
+    def poisoned(self) -> list[DeadLetter]:
+        """The letters that were tried and failed; the others wait behind one."""
+        return [letter for letter in self.letters if letter.attempts]
 
 
 def apply_batch(
@@ -54,7 +76,7 @@ def apply_batch(
     *,
     now: datetime,
     poison: BaseException | None = None,
-) -> Counts:
+) -> Outcome:
     """Decide, log and project `entries`; the caller moves the checkpoint and commits.
 
     Args:
@@ -70,7 +92,7 @@ def apply_batch(
     decoded = [(entry, _decode(entry)) for entry in entries]
     envelopes = [envelope for _, envelope in decoded if isinstance(envelope, Envelope)]
     facts = known_facts.load(transaction, partition, envelopes)
-    outcome = _Outcome()
+    outcome = Outcome()
     for entry, envelope in decoded:
         if isinstance(envelope, PoisonEventError):
             _park_unreadable(entry, envelope, facts, outcome)
@@ -81,7 +103,7 @@ def apply_batch(
         else:
             _decide(entry, envelope, facts, outcome)
     _write(transaction, partition, outcome, now)
-    return _count(outcome)
+    return outcome
 
 
 def first_line(error: BaseException) -> str:
@@ -96,7 +118,8 @@ def _decode(entry: Entry) -> Envelope | PoisonEventError:
         return error
 
 
-def _decide(entry: Entry, envelope: Envelope, facts: Facts, outcome: _Outcome) -> None:
+def _decide(entry: Entry, envelope: Envelope, facts: Facts, outcome: Outcome) -> None:
+    event = envelope.event
     facts.known.add(envelope.id)
     decision = decide(envelope, facts)
     outcome.recorded.append(
@@ -107,6 +130,9 @@ def _decide(entry: Entry, envelope: Envelope, facts: Facts, outcome: _Outcome) -
             outcome=decision.outcome,
             position=decision.position,
             reason=decision.reason,
+            # The text of an edit that took no effect is nobody's message: no later deletion
+            # would take it out of the log.
+            keeps_payload=decision.outcome == "applied" or not isinstance(event, MessageEdited),
         )
     )
     if decision.outcome == "parked":
@@ -115,15 +141,13 @@ def _decide(entry: Entry, envelope: Envelope, facts: Facts, outcome: _Outcome) -
                 offset=entry.offset,
                 entry=entry.envelope,
                 event_id=envelope.id,
-                conversation_id=decision.conversation_id or envelope.event.message,
+                conversation_id=decision.conversation_id or event.message,
                 reason=decision.reason or "",
             )
         )
 
 
-def _park_unreadable(
-    entry: Entry, error: PoisonEventError, facts: Facts, outcome: _Outcome
-) -> None:
+def _park_unreadable(entry: Entry, error: PoisonEventError, facts: Facts, outcome: Outcome) -> None:
     event_id, key = peek(entry.envelope)
     outcome.letters.append(_poisoned(entry, error, event_id, key))
     if key is not None:
@@ -131,7 +155,7 @@ def _park_unreadable(
 
 
 def _park_poison(
-    entry: Entry, envelope: Envelope, error: BaseException, facts: Facts, outcome: _Outcome
+    entry: Entry, envelope: Envelope, error: BaseException, facts: Facts, outcome: Outcome
 ) -> None:
     event = envelope.event
     target = facts.messages.get(event.message) if event.message else None
@@ -164,7 +188,7 @@ def _poisoned(
     )
 
 
-def _write(transaction: Connection, partition: Partition, outcome: _Outcome, now: datetime) -> None:
+def _write(transaction: Connection, partition: Partition, outcome: Outcome, now: datetime) -> None:
     log.record(transaction, partition, outcome.recorded, now=now)
     dead_letters.park(transaction, partition, outcome.letters, now=now)
     applied = [event for event in outcome.recorded if event.outcome == "applied"]
@@ -180,12 +204,3 @@ def _deleted_for_everyone(applied: Sequence[Recorded]) -> list[UUID]:
         for event in events
         if isinstance(event, MessageDeleted) and event.audience == "everyone"
     ]
-
-
-def _count(outcome: _Outcome) -> Counts:
-    outcomes = [recorded.outcome for recorded in outcome.recorded]
-    return Counts(
-        applied=outcomes.count("applied"),
-        rejected=outcomes.count("rejected"),
-        parked=len(outcome.letters),
-    )

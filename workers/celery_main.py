@@ -24,7 +24,7 @@ def create_app() -> Celery:
     reader = Reader()
     queue = QueueSettings.read(reader)
     application = create_celery(BrokerSettings.read(reader), partitions=queue.partitions)
-    register(application, WorkerContext(reader=reader, queue_settings=queue, clock=utc_now))
+    register(application, WorkerContext(reader, queue, clock=utc_now))
     return application
 
 

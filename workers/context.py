@@ -1,9 +1,9 @@
-"""What the tasks of a worker process share, made when first needed, so after Celery's fork."""
+"""What the tasks of a worker process share, made when a task first needs it."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from functools import cached_property
 
 from sqlalchemy import Engine
 
@@ -18,36 +18,44 @@ from workers.projector import Projector
 _POOL_SIZE = 4
 
 
-@dataclass(kw_only=True)
-class WorkerContext:
-    """The environment of a worker process, and the connections made from it.
+@dataclass(frozen=True, kw_only=True)
+class Connections:
+    """The primary through PGPool as the worker's role, the event queue, and who joins them."""
 
-    Beat and Flower load the same application without the database's secret: it is read only
-    when a task needs it.
+    engine: Engine
+    queue: EventQueue
+    projector: Projector
+
+
+class WorkerContext:
+    """The environment of a worker process, and the connections made from it, once.
+
+    Beat and Flower load the same application without the worker's secrets: these are read only
+    when a task needs them.
     """
 
-    reader: Reader
-    queue_settings: QueueSettings
-    clock: Clock
+    def __init__(self, reader: Reader, queue: QueueSettings, *, clock: Clock) -> None:
+        """Read from `reader` later; connect to nothing now."""
+        self.queue_settings = queue
+        self.clock = clock
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._made: Connections | None = None
 
-    @cached_property
-    def engine(self) -> Engine:
-        """The primary, through PGPool, as the worker's role."""
-        return create_engine_for(
-            DatabaseSettings.read(self.reader), application_name="api-write", pool_size=_POOL_SIZE
-        )
+    @property
+    def connections(self) -> Connections:
+        """The connections; raises QueueUnavailableError while Redis is away at the first use."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
 
-    @cached_property
-    def queue(self) -> EventQueue:
-        """The event queue."""
-        queue = EventQueue(connect(RedisSettings.read(self.reader)), self.queue_settings)
+    def _make(self) -> Connections:
+        database = DatabaseSettings.read(self._reader)
+        engine = create_engine_for(database, application_name="api-write", pool_size=_POOL_SIZE)
+        queue = EventQueue(connect(RedisSettings.read(self._reader)), self.queue_settings)
         # A newer version's function, also where the queue is open since long.
         queue.load_function()
-        return queue
-
-    @cached_property
-    def projector(self) -> Projector:
-        """The projector."""
-        return Projector(
-            self.queue, self.engine, batch_size=self.queue_settings.batch_size, clock=self.clock
-        )
+        batch_size = self.queue_settings.batch_size
+        projector = Projector(queue, engine, batch_size=batch_size, clock=self.clock)
+        return Connections(engine=engine, queue=queue, projector=projector)

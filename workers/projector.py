@@ -18,12 +18,12 @@ from sqlalchemy.exc import DBAPIError
 from events import checkpoints
 from events.checkpoints import Checkpoint
 from events.contracts.base import PoisonEventError
-from events.contracts.offsets import Offset
+from events.contracts.offsets import START, Offset
 from events.queue import Entry, EventQueue
 from runtime.clock import Clock
 from runtime.ids import Partition
 from runtime.logging import get_logger
-from workers.batch import Counts, apply_batch, first_line
+from workers.batch import Counts, Outcome, apply_batch
 
 _log = get_logger(__name__)
 # A worker gives other partitions their turn after this; the bell is rung for the rest.
@@ -99,6 +99,7 @@ class Projector:
         reached = self._step(partition, counts)
         left: list[Entry] = []
         while reached is not None:
+            self._queue.keep_bell(partition)
             left = self._linger(partition, reached)
             if not left or time.monotonic() > deadline:
                 self._queue.clear_bell(partition)
@@ -125,24 +126,26 @@ class Projector:
     def _step(self, partition: Partition, counts: Counts) -> Offset | None:
         """Apply one batch; return up to where all is applied, None where another is at it."""
         entries: list[Entry] = []
+        start = START
         try:
             with self._engine.begin() as transaction:
                 checkpoint = checkpoints.lock(transaction, partition)
                 if checkpoint is None:
                     return None
-                entries = _portion(
-                    self._queue.read(partition, after=checkpoint.offset, limit=self._batch_size)
-                )
+                start = checkpoint.offset
+                read = self._queue.read(partition, after=start, limit=self._batch_size)
+                entries = _portion(read)
                 if not entries:
                     self._settle(transaction, checkpoint)
-                    return checkpoint.offset
-                done = self._apply(transaction, checkpoint, entries)
+                    return start
+                outcome = self._apply(transaction, checkpoint, entries)
         except (PoisonEventError, DBAPIError) as error:
             if not _is_poison(error):
                 raise
-            self._isolate(partition, entries, counts, error)
+            if not self._isolate(partition, start, entries, counts, error):
+                return None
         else:
-            counts.add(done)
+            self._tell(partition, outcome, counts)
         return entries[-1].offset
 
     def _apply(
@@ -151,7 +154,8 @@ class Projector:
         checkpoint: Checkpoint,
         entries: Sequence[Entry],
         poison: BaseException | None = None,
-    ) -> Counts:
+    ) -> Outcome:
+        """Apply what was read right behind the checkpoint, and move it there."""
         expected = checkpoint.number + len(entries)
         if entries[-1].number != expected:
             _log.error(
@@ -161,55 +165,72 @@ class Projector:
                 missing=entries[-1].number - expected,
             )
         now = self._clock()
-        counts = apply_batch(transaction, checkpoint.partition, entries, now=now, poison=poison)
+        outcome = apply_batch(transaction, checkpoint.partition, entries, now=now, poison=poison)
         last = entries[-1]
         advanced = Checkpoint(
             partition=checkpoint.partition, offset=last.offset, number=last.number
         )
         checkpoints.advance(transaction, advanced, now=now)
-        return counts
+        return outcome
 
     def _isolate(
         self,
         partition: Partition,
+        start: Offset,
         entries: Sequence[Entry],
         counts: Counts,
         error: BaseException,
-    ) -> None:
-        """Find the poison by halves, so that one bad event costs log2(n) tries; park it alone."""
+    ) -> bool:
+        """Find the poison by halves, so that one bad event costs log2(n) tries; park it alone.
+
+        Returns False, with the rest undone, where another projector came in between.
+        """
         if len(entries) == 1:
-            _log.error(
-                "projection.parked",
-                partition=partition,
-                offset=str(entries[0].offset),
-                reason=first_line(error),
-            )
-            self._transact(partition, entries, counts, poison=error)
-            return
+            return self._transact(partition, start, entries, counts, poison=error)
         middle = len(entries) // 2
         for half in (entries[:middle], entries[middle:]):
             try:
-                self._transact(partition, half, counts)
+                done = self._transact(partition, start, half, counts)
             except (PoisonEventError, DBAPIError) as cause:
                 if not _is_poison(cause):
                     raise
-                self._isolate(partition, half, counts, cause)
+                done = self._isolate(partition, start, half, counts, cause)
+            if not done:
+                return False
+            start = half[-1].offset
+        return True
 
     def _transact(
         self,
         partition: Partition,
+        start: Offset,
         entries: Sequence[Entry],
         counts: Counts,
         *,
         poison: BaseException | None = None,
-    ) -> None:
+    ) -> bool:
+        """Apply `entries` if the checkpoint still stands at `start`, right before them."""
         with self._engine.begin() as transaction:
             checkpoint = checkpoints.lock(transaction, partition)
-            if checkpoint is None:
-                return  # Another projector took over; it meets the same poison.
-            todo = [entry for entry in entries if entry.offset > checkpoint.offset]
-            done = self._apply(transaction, checkpoint, todo, poison) if todo else Counts()
-        counts.add(done)
+            # To go on where the checkpoint is not would skip what lies between for ever.
+            if checkpoint is None or checkpoint.offset != start:
+                return False
+            outcome = self._apply(transaction, checkpoint, entries, poison)
+        self._tell(partition, outcome, counts)
+        return True
+
+    def _tell(self, partition: Partition, outcome: Outcome, counts: Counts) -> None:
+        """Count what was committed, and log what became of each event and its request."""
+        counts.add(outcome.counts)
+        _log.info("projection.committed", partition=partition, events=outcome.traces)
+        for letter in outcome.poisoned:
+            _log.error(
+                "projection.parked",
+                partition=partition,
+                offset=str(letter.offset),
+                event_id=str(letter.event_id),
+                reason=letter.reason,
+            )
 
     def _settle(self, transaction: Connection, checkpoint: Checkpoint) -> None:
         """Where entries are gone that were never applied, say so and stop waiting for them."""

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from events.contracts.offsets import Offset
+from events.checkpoints import Checkpoint
+from events.contracts.offsets import START, Offset
 from events.opening import ensure_open
 from events.queue import EventQueue
 from runtime.clock import Clock
 from runtime.ids import Partition
 
+# Of the memory that Redis may use: from the first share on, applied entries go before their time;
+# from the second on, commands are refused, so that wake-ups, sweeps and sessions still find room.
+_SHORT_OF_RETENTION = 0.75
+_SHORT_OF_MEMORY = 0.9
+# What stays even then: longer than a standby that is followed at all lags behind.
+_LEAST_RETENTION_S = 600
+
 
 @dataclass(frozen=True, kw_only=True)
 class Swept:
-    """What a sweep saw and did: partitions rung, entries trimmed, entries not yet applied."""
+    """What a sweep saw and did.
+
+    Attributes:
+        rung: Partitions whose projector was woken.
+        trimmed: Entries dropped.
+        lag_events: Entries not yet applied.
+        memory_share: The used share of the memory that Redis may use.
+    """
 
     rung: int
     trimmed: int
     lag_events: int
+    memory_share: float
 
 
 def sweep(
@@ -44,20 +60,34 @@ def sweep(
         QueueUnavailableError: Redis is away.
         sqlalchemy.exc.DBAPIError: The database is away.
     """
+    # Before the database is asked: while that is away the queue grows.
+    share = queue.memory_share()
+    queue.set_short_of_memory(short=share > _SHORT_OF_MEMORY)
     known = ensure_open(queue, engine, clock=clock)
+    if share > _SHORT_OF_RETENTION:
+        retention_seconds = min(retention_seconds, _LEAST_RETENTION_S)
+    trimmed = _trim(queue, known, retention_seconds)
     numbers = queue.numbers()
-    oldest_kept = Offset(queue.now_ms() - retention_seconds * 1000, 0)
-    rung = trimmed = lag = 0
+    queue.tell_applied({checkpoint.partition: checkpoint.number for checkpoint in known})
+    rung = lag = 0
     for checkpoint in known:
         behind = numbers[checkpoint.partition] - checkpoint.number
         if behind > 0 and queue.ring(checkpoint.partition):
             wake(checkpoint.partition)
             rung += 1
         lag += max(0, behind)
-        # Only what is applied and old: after a failover to a standby that was behind, the
-        # projector applies this tail again.
-        keep_from = min(checkpoint.offset, oldest_kept)
-        if keep_from.ms > 0:
-            trimmed += queue.trim(checkpoint.partition, before=keep_from)
     queue.beat_heart()
-    return Swept(rung=rung, trimmed=trimmed, lag_events=lag)
+    return Swept(rung=rung, trimmed=trimmed, lag_events=lag, memory_share=round(share, 3))
+
+
+def _trim(queue: EventQueue, known: Sequence[Checkpoint], retention_seconds: int) -> int:
+    """Drop what is applied and old.
+
+    After a failover to a standby that was behind, the projector applies the rest again.
+    """
+    oldest_kept = Offset(max(0, queue.now_ms() - retention_seconds * 1000), 0)
+    return sum(
+        queue.trim(checkpoint.partition, before=min(checkpoint.offset, oldest_kept))
+        for checkpoint in known
+        if checkpoint.offset > START
+    )

@@ -21,8 +21,9 @@ def register(app: Celery, context: WorkerContext) -> None:
     @app.task(name=PROJECT, ignore_result=True)
     def project(partition: int, _rung_by: str | None = None) -> dict[str, Any]:
         """Apply what is queued in `partition`; Flower shows the answer and the event that rang."""
-        drained = context.projector.drain(Partition(partition))
-        if drained.lag_events and not drained.busy and context.queue.ring(drained.partition):
+        connections = context.connections
+        drained = connections.projector.drain(Partition(partition))
+        if drained.lag_events and not drained.busy and connections.queue.ring(drained.partition):
             wake_projector(app, drained.partition, None)
         return asdict(drained)
 
@@ -31,8 +32,8 @@ def register(app: Celery, context: WorkerContext) -> None:
         """Ring every partition that is behind, open a lost queue, trim what is old."""
         return asdict(
             sweep(
-                context.queue,
-                context.engine,
+                context.connections.queue,
+                context.connections.engine,
                 clock=context.clock,
                 retention_seconds=context.queue_settings.retention_seconds,
                 wake=lambda partition: wake_projector(app, partition, None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from local_stack import files
 from local_stack import state as states
 
 _FOLDER = "demo"
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ def _origin(url: str) -> str:
 
 
 def greet(http: httpx.Client, service: Service) -> datetime:
-    """Return the time by the clock of the service, which must be there.
+    """Return a time by the clock of the service, which must be there: now, or a second later.
 
     Raises:
         DemoError: Nothing answers, or something else does.
@@ -84,4 +85,5 @@ def greet(http: httpx.Client, service: Service) -> datetime:
     if not known:
         raise DemoError(f"What answers at {service.url} is no messaging service.")
     date = answer.headers.get("Date")
-    return parsedate_to_datetime(date) if date else datetime.now(UTC).replace(microsecond=0)
+    # Whole seconds: an earlier demo may have sent something in the one that it names.
+    return parsedate_to_datetime(date) + _SECOND if date else datetime.now(UTC)

@@ -18,7 +18,7 @@ from command_api.handlers.conversations import conversation_read
 from command_api.handlers.messages import message_deleted, message_edited, message_sent
 from command_api.handlers.receipts import Refused
 from events.contracts.base import Event
-from runtime.errors import MessagingError
+from runtime.errors import MessagingError, UnavailableError
 from runtime.ids import AccountId
 
 # Turns an error into the members of its problem.
@@ -36,7 +36,8 @@ def accept_batch(
         describe: Makes the problem of a command that is refused.
 
     Raises:
-        MessagingError: The queue refused; nothing was accepted.
+        MessagingError: The queue refused, or the batch has a key and one of its commands cannot be
+            decided just now; nothing was accepted.
     """
     accounts = context.tools.directory.find(set(_names(commands)))
 
@@ -45,6 +46,11 @@ def accept_batch(
             return Refused(problem=describe(command))
         try:
             return _event_of(command, context.actor, accounts)
+        except UnavailableError as error:
+            if context.idempotency is not None:
+                # Remembered under the key, it would be the answer for a day.
+                raise
+            return Refused(problem=describe(error))
         except MessagingError as error:
             return Refused(problem=describe(error))
 

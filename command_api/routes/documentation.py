@@ -25,12 +25,11 @@ REQUEST_HEADERS: list[dict[str, Any]] = [
         "name": "Idempotency-Key",
         "description": "Makes the command repeatable: for 24 hours the same command with the same "
         "key has no second effect and gets the first answer. Quoted or bare; the account's own, "
-        "whatever the session. A command that was refused leaves its key free.",
+        "whatever the session; a UUID does well. A command that was refused leaves its key free.",
         "schema": {
             "type": "string",
             "pattern": r'^(?:[!#-~](?:[ -~]{0,253}[!-~])?|"(?:[ !#-\[\]-~]|\\["\\]){1,255}")$',
         },
-        "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
     },
     {
         "in": "header",

@@ -29,7 +29,6 @@ from web.blueprints import ApiBlueprint
 messages = ApiBlueprint("messages", __name__, description="Send, edit and delete messages.")
 _SEND_EXAMPLE = {"to": "bob", "subject": "Tonight", "body": "The train leaves at 18:04."}
 _EDIT_EXAMPLE = {"body": "The train leaves at 18:14."}
-_NOT_EMPTY = {"content": {"application/json": {"schema": {"minProperties": 1}}}}
 _MESSAGE_ID = {
     "in": "path",
     "name": "message_id",
@@ -60,7 +59,7 @@ class Message(MethodView):
     init_every_request = False
 
     @messages.arguments(EditMessageSchema, example=_EDIT_EXAMPLE)
-    @messages.doc(requestBody=_NOT_EMPTY, parameters=[PREFER])
+    @messages.doc(parameters=[PREFER])
     @accepts(messages, AcceptedSchema, "not-found", example=ACCEPTED_EXAMPLE)
     @shows(messages, 200, "The message, edited within the time that was asked for.")
     def patch(self, fields: dict[str, Any], message_id: UUID) -> Response:

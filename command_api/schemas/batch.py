@@ -64,6 +64,8 @@ BY_TYPE: Mapping[str, StrictSchema] = {
 COMPONENTS: Mapping[str, StrictSchema] = {
     type(schema).__name__.removesuffix("Schema"): schema for schema in BY_TYPE.values()
 }
+# What marshmallow cannot say of a schema: an edit names a field, beside its type and message.
+LEAST_MEMBERS: Mapping[str, int] = {"EditMessage": 1, "BatchEdit": 3}
 
 
 class BatchSchema(StrictSchema):

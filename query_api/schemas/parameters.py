@@ -23,7 +23,8 @@ def _include_field() -> Text:
 def _after_field() -> QueryInteger:
     return QueryInteger(
         least=0,
-        most=_LARGEST_POSITION,
+        # The link to what is older is one above it.
+        most=_LARGEST_POSITION - 1,
         metadata={"description": "Only positions above this one."},
     )
 

@@ -92,6 +92,13 @@ def test_the_conversation_is_shown_as_both_see_it(
     assert "\x1b" not in done.stdout + done.stderr
 
 
+def test_two_short_demos_in_a_row_are_not_taken_for_doubles(
+    stack: RunningStack, chat: Path
+) -> None:
+    for _ in range(3):
+        assert _demo(stack, "--file", str(chat), "--messages", "2")["problems"] == []
+
+
 def test_a_name_that_a_stranger_has_is_left_alone(
     stack: RunningStack, chat: Path, names: tuple[str, str]
 ) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from events.append import QueueUnavailableError
+from events.append import QueueFullError, QueueUnavailableError
 from events.opening import PartitionCountError, ensure_open
 from events.queue import EventQueue
 from runtime.clock import utc_now
@@ -109,3 +109,59 @@ def test_a_sweep_rings_what_is_behind_once_and_trims_what_is_old(harness: Harnes
     assert run(-3_600) == 0
     # The checkpoint's own entry may stay; nothing else does.
     assert harness.queue._redis.xlen(f"queue:{partition}") <= 1
+
+
+def sweep_once(harness: Harness, retention_seconds: int = 86_400) -> None:
+    sweep(
+        harness.queue,
+        harness.engine,
+        clock=utc_now,
+        retention_seconds=retention_seconds,
+        wake=lambda _: None,
+    )
+
+
+def test_commands_are_refused_before_redis_is_full_and_taken_again_after(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = Pair(harness)
+    monkeypatch.setattr(EventQueue, "memory_share", lambda _: 0.95)
+    sweep_once(harness)
+    with pytest.raises(QueueFullError):
+        harness.append(pair.sent("refused"))
+    monkeypatch.undo()
+    sweep_once(harness)
+    harness.append(pair.sent("taken"))
+    harness.drain_all()
+    assert pair.bodies() == ["taken"]
+
+
+def test_a_share_of_memory_is_read_from_redis(harness: Harness) -> None:
+    client = harness.queue._redis
+    assert harness.queue.memory_share() == 0.0
+    try:
+        client.config_set("maxmemory", "1gb")
+        assert 0.0 < harness.queue.memory_share() < 0.5
+    finally:
+        client.config_set("maxmemory", "0")
+
+
+def test_what_is_applied_does_not_count_against_the_limit(harness: Harness) -> None:
+    limited = EventQueue(harness.queue._redis, dataclasses.replace(SETTINGS, limit=3))
+    small = dataclasses.replace(harness, queue=limited)
+    pair = Pair(harness)
+    harness.drain_all()
+    sweep_once(harness)
+    for _ in range(3):
+        small.append(pair.sent())
+    with pytest.raises(QueueFullError):
+        small.append(pair.sent())
+    harness.drain_all()
+    sweep_once(harness)
+    small.append(pair.sent())
+
+
+def test_an_append_that_counts_with_other_partitions_is_refused(harness: Harness) -> None:
+    other = EventQueue(harness.queue._redis, dataclasses.replace(SETTINGS, partitions=8))
+    with pytest.raises(QueueUnavailableError):
+        dataclasses.replace(harness, queue=other).append(Pair(harness).sent())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 import pytest
 from sqlalchemy import text
 
+from events import checkpoints
 from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
 from events.queue import Entry
@@ -77,6 +80,7 @@ def dead_letters(harness: Harness, conversation: ConversationId) -> Sequence[tup
 
 
 def test_a_drain_of_an_empty_partition_does_nothing(harness: Harness) -> None:
+    harness.drain_all()
     assert all(d.applied == d.rejected == d.parked == 0 for d in harness.drain_all())
 
 
@@ -284,3 +288,79 @@ def test_a_lingering_projector_takes_what_comes_without_another_wake_up(
     assert pair.bodies() == ["first", "late"]
     # Silent again: the next append has to wake somebody.
     assert harness.queue.ring(partition)
+
+
+def test_two_projectors_that_meet_the_same_poison_skip_nothing(
+    harness: Harness, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other takes the checkpoint while we look for the poison, meets it too, and rolls back."""
+    first = pair.sent("first")
+    harness.append(first)
+    harness.drain_all()
+    innocent = Pair(harness)
+    while harness.queue.partition_of(innocent.sent()) != harness.queue.partition_of(first):
+        innocent = Pair(harness)
+    assert isinstance(first.event, MessageSent)
+    poison = harness.envelope(dataclasses.replace(first.event, body="again"), pair.one)
+    for envelope in (innocent.sent("0"), innocent.sent("1"), poison, innocent.sent("2")):
+        harness.append(envelope)
+    projector = harness.projector()
+    partition = harness.queue.partition_of(first)
+    original, other = type(projector)._transact, harness.engine.connect()
+
+    def in_the_way(*arguments: Any, **named: Any) -> bool:
+        monkeypatch.setattr(type(projector), "_transact", original)
+        checkpoints.lock(other, partition)
+        try:
+            return original(*arguments, **named)
+        finally:
+            other.rollback()
+
+    monkeypatch.setattr(type(projector), "_transact", in_the_way)
+    with other:
+        drained = projector.drain(partition)
+    assert drained.busy
+    harness.drain_all()
+    assert innocent.bodies() == ["0", "1", "2"]
+    assert (outcome_of(harness, poison) or ("", ""))[0] == "parked"
+
+
+def test_the_text_of_an_edit_that_was_refused_is_not_kept(harness: Harness, pair: Pair) -> None:
+    sent = pair.sent()
+    assert isinstance(sent.event, MessageSent)
+    edit = MessageEdited(message_id=sent.event.message_id, changes={"body": "not mine to write"})
+    refused = harness.envelope(edit, pair.other)
+    harness.append(sent)
+    harness.append(refused)
+    harness.drain_all()
+    assert outcome_of(harness, refused) == ("rejected", "message-not-found")
+    [row] = query(harness, "SELECT data FROM event_log.event WHERE id = :id", id=refused.id)
+    assert row.data == {}
+
+
+def test_the_log_names_each_event_and_its_request(
+    harness: Harness, pair: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = dataclasses.replace(pair.sent(), request_id="request-of-this-test")
+    harness.append(sent)
+    capsys.readouterr()
+    harness.drain_all()
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "request-of" in line]
+    assert "projection.committed" in line
+    assert str(sent.id) in line
+    assert "applied" in line
+
+
+def test_the_bell_does_not_run_out_while_its_partition_is_attended_to(
+    harness: Harness, pair: Pair
+) -> None:
+    partition = harness.queue.partition_of(pair.sent())
+    harness.queue.clear_bell(partition)
+    assert harness.queue.ring(partition)
+    client = harness.queue._redis
+    client.pexpire(f"bell:{partition}", 100)
+    harness.queue.keep_bell(partition)
+    assert client.pttl(f"bell:{partition}") > 1_000
+    harness.queue.clear_bell(partition)
+    harness.queue.keep_bell(partition)  # A silent bell stays silent.
+    assert not client.exists(f"bell:{partition}")

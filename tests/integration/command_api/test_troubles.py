@@ -41,11 +41,16 @@ def test_commands_are_accepted_while_postgres_is_away(
         accepted(alice.send("bob"))
         refused = alice.send("carol")
         results = accepted(alice.batch(carol | {"to": "bob"}, carol))["results"]
+        # Under a key, the refusal of a moment would be the answer for a day.
+        keyed = alice.batch(carol | {"to": "bob"}, carol, key="k")
     assert problem(refused) == (503, "service-unavailable")
     assert refused.headers["Retry-After"] == "1"
     assert [result["status"] for result in results] == ["accepted", 503]
+    assert problem(keyed) == (503, "service-unavailable")
     accepted(alice.send("carol"))
     assert len(queued(queue)) == 4
+    accepted(alice.batch(carol | {"to": "bob"}, carol, key="k"))
+    assert len(queued(queue)) == 6
 
 
 def test_without_redis_nothing_is_accepted(servers: Servers, people: People) -> None:

@@ -17,6 +17,7 @@ def write_key(folder: Path, kid: str) -> Ed25519PrivateKey:
         serialization.NoEncryption(),
     )
     unfinished = folder / f".{kid}.new"
+    unfinished.touch(mode=0o600)
     unfinished.write_bytes(pem)
     unfinished.rename(folder / f"{kid}.pem")
     return key

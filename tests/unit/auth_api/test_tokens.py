@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import pytest
 from auth_api.keys import SigningKeys
 from auth_api.settings import Lifetimes
 from auth_api.tokens import Grant, Tokens
+from runtime.clock import utc_now
 from runtime.ids import AccountId, SessionId
 from tests.unit.auth_api.keys import write_key
 from web.access_tokens import TokenVerifier
@@ -20,12 +21,11 @@ from web.guard import TokenInvalidError
 pytestmark = pytest.mark.unit
 
 ISSUER = "http://127.0.0.1:8080"
-NOW = datetime.now(UTC)
 GRANT = Grant(
     account_id=AccountId(UUID(int=1)),
     session_id=SessionId(UUID(int=2)),
     refresh_id=UUID(int=3),
-    ends_at=NOW + timedelta(days=7),
+    ends_at=utc_now() + timedelta(days=7),
 )
 
 
@@ -37,7 +37,7 @@ def keys(tmp_path: Path) -> SigningKeys:
 
 @pytest.fixture
 def tokens(keys: SigningKeys) -> Tokens:
-    return Tokens(keys, issuer=ISSUER, lifetimes=Lifetimes(), clock=lambda: NOW)
+    return Tokens(keys, issuer=ISSUER, lifetimes=Lifetimes(), clock=utc_now)
 
 
 def test_an_access_token_is_verified_by_every_service(keys: SigningKeys, tokens: Tokens) -> None:

@@ -75,6 +75,14 @@ def test_the_documented_pattern_of_keys_is_that_of_the_code(document: dict[str, 
         assert not re.fullmatch(pattern, key)
 
 
+def test_an_edit_that_names_no_field_breaks_the_documented_schema(
+    document: dict[str, Any],
+) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["EditMessage"]["minProperties"] == 1
+    assert schemas["BatchEdit"]["minProperties"] == 3
+
+
 def test_every_reference_in_the_document_leads_somewhere(document: dict[str, Any]) -> None:
     def references(node: object) -> list[str]:
         if isinstance(node, dict):
