@@ -39,3 +39,11 @@ ALTER ROLE auth_api SET idle_in_transaction_session_timeout = '30s';
 ALTER ROLE worker SET idle_in_transaction_session_timeout = '60s';
 ALTER ROLE query_api SET default_transaction_read_only = on;
 ALTER ROLE command_api SET default_transaction_read_only = on;
+
+-- An error's text may quote a value, such as a message: it is for the client, not for the server's log.
+-- FATAL and PANIC are still logged, and every error of the server's own processes.
+ALTER ROLE auth_api SET log_min_messages = log;
+ALTER ROLE command_api SET log_min_messages = log;
+ALTER ROLE query_api SET log_min_messages = log;
+ALTER ROLE worker SET log_min_messages = log;
+ALTER ROLE operator SET log_min_messages = log;

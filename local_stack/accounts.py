@@ -20,16 +20,6 @@ class Account:
     gid: int
 
 
-def invoker() -> Account:
-    """Return the user who runs this process; one without a passwd entry is known by number."""
-    uid = os.geteuid()
-    try:
-        entry = pwd.getpwuid(uid)
-    except KeyError:
-        return Account(name=str(uid), uid=uid, gid=os.getegid())
-    return Account(name=entry.pw_name, uid=uid, gid=os.getegid())
-
-
 def for_servers() -> Account | None:
     """Return the user to switch to for Postgres and its like: `nobody` when root, else none."""
     if os.geteuid() != 0:

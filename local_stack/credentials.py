@@ -25,9 +25,8 @@ REDIS_USERS = (
     "command_api",
     "query_api",
     "worker",
+    "beat",
     "flower",
-    "operator",
-    "probe",
 )
 _BYTES = 32
 

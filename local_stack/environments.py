@@ -30,7 +30,7 @@ def of_api(context: Context, name: str) -> dict[str, str]:
     environment["MESSAGING_CONSISTENCY_KEY_FILE"] = str(context.credentials.consistency_key)
     environment["MESSAGING_EVENT_PARTITIONS"] = str(context.state.record.event_partitions)
     if name == "command_api":
-        environment["MESSAGING_BROKER_URL"] = valkey.url(context, name, valkey.BROKER_DB)
+        environment |= _broker(context, name)
         environment["MESSAGING_QUERY_URL"] = _api_url(context, "query")
     else:
         environment["MESSAGING_AUTH_READY_URL"] = f"{_api_url(context, 'auth')}/readyz"
@@ -39,14 +39,23 @@ def of_api(context: Context, name: str) -> dict[str, str]:
 
 
 def of_worker(context: Context, name: str) -> dict[str, str]:
-    """Return the environment of a worker or of beat."""
+    """Return the environment of a worker."""
     return {
         **_common(context, name),
         **_database(context, "worker"),
         **_redis(context, "worker"),
-        "MESSAGING_BROKER_URL": valkey.url(context, "worker", valkey.BROKER_DB),
+        **_broker(context, "worker"),
         "MESSAGING_EVENT_PARTITIONS": str(context.state.record.event_partitions),
         **settings.some(context.settings, settings.QUEUE),
+    }
+
+
+def of_beat(context: Context) -> dict[str, str]:
+    """Return the environment of beat: it sends the sweep to the broker and touches nothing else."""
+    return {
+        **_common(context, "beat"),
+        **_broker(context, "beat"),
+        "MESSAGING_EVENT_PARTITIONS": str(context.state.record.event_partitions),
     }
 
 
@@ -54,8 +63,7 @@ def of_flower(context: Context) -> dict[str, str]:
     """Return the environment of Flower."""
     return {
         **_common(context, "flower"),
-        "MESSAGING_BROKER_URL": valkey.url(context, "flower", valkey.BROKER_DB),
-        "MESSAGING_REDIS_PASSWORD_FILE": str(context.credentials.redis("flower")),
+        **_broker(context, "flower"),
         "MESSAGING_EVENT_PARTITIONS": str(context.state.record.event_partitions),
         "MESSAGING_FLOWER_PORT": str(context.port("flower")),
         "MESSAGING_FLOWER_PASSWORD_FILE": str(context.credentials.flower),
@@ -86,6 +94,13 @@ def _database(context: Context, role: str, *, reads: bool = False) -> dict[str, 
 def _redis(context: Context, user: str) -> dict[str, str]:
     return {
         "MESSAGING_REDIS_URL": valkey.url(context, user, valkey.APPLICATION_DB),
+        "MESSAGING_REDIS_PASSWORD_FILE": str(context.credentials.redis(user)),
+    }
+
+
+def _broker(context: Context, user: str) -> dict[str, str]:
+    return {
+        "MESSAGING_BROKER_URL": valkey.url(context, user, valkey.BROKER_DB),
         "MESSAGING_REDIS_PASSWORD_FILE": str(context.credentials.redis(user)),
     }
 

@@ -69,6 +69,9 @@ def test_each_service_is_told_only_its_own_settings(stack: RunningStack) -> None
     assert "MESSAGING_SIGNING_KEYS_DIR" in told("auth_api")
     assert "MESSAGING_SIGNING_KEYS_DIR" not in told("command_api") | told("query_api")
     assert "MESSAGING_DATABASE_URL" not in told("flower")
+    assert "MESSAGING_BROKER_URL" in told("beat")
+    assert not {n for n in told("beat") if n.startswith("MESSAGING_DATABASE")}
+    assert "MESSAGING_REDIS_URL" not in told("beat")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can and must switch users")
@@ -121,46 +124,96 @@ _ALLOWED = [
     ("auth_api", "INCR", "failures:address:x"),
     ("auth_api", "SET", "revoked:x", "1", "EX", "5"),
     ("command_api", "GET", "revoked:x"),
-    ("command_api", "XLEN", "queue:0"),
+    ("command_api", "HGET", "queue:state", "epoch"),
+    ("command_api", "FCALL", "recall", "1", "idempotency:a:b", "fingerprint"),
     ("query_api", "GET", "heartbeat:workers"),
     ("query_api", "GET", "revoked:x"),
     ("query_api", "PING"),
     ("worker", "XRANGE", "queue:0", "-", "+", "COUNT", "1"),
     ("worker", "SET", "heartbeat:test", "1", "EX", "1"),
-    ("operator", "INFO"),
-    ("operator", "XLEN", "queue:0"),
-    ("probe", "PING"),
-    ("probe", "INFO"),
+    ("worker", "PEXPIRE", "bell:x", "1"),
+    ("worker", "INFO", "memory"),
+    ("beat", "SMEMBERS", "_kombu.binding.sweeps"),
+    ("flower", "LLEN", "events.0"),
+]
+_USERS = ("auth_api", "command_api", "query_api", "worker", "beat", "flower")
+# What only an administrator does; some of it lets its user do everything else.
+_NEVER = [
+    ("FLUSHALL",),
+    ("FLUSHDB",),
+    ("SWAPDB", "0", "1"),
+    ("CONFIG", "GET", "*"),
+    ("CONFIG", "SET", "dir", "/"),
+    ("KEYS", "*"),
+    ("SCAN", "0"),
+    ("ACL", "LIST"),
+    ("ACL", "SETUSER", "default", "on", "nopass", "+@all", "~*"),
+    ("FUNCTION", "FLUSH"),
+    ("FUNCTION", "LIST"),
+    ("FUNCTION", "DELETE", "messaging"),
+    ("SHUTDOWN",),
+    ("MONITOR",),
+    ("REPLICAOF", "NO", "ONE"),
+    ("CLIENT", "LIST"),
+    ("MODULE", "LIST"),
+    ("BGREWRITEAOF",),
+    ("GET", "secret"),
+    ("SET", "queue:0", "x"),
+    ("DEL", "queue:0"),
+    ("RENAME", "queue:0", "queue:1"),
+    ("COPY", "queue:0", "bell:0"),
+    ("UNLINK", "queue:0"),
+    ("EXPIRE", "queue:0", "1"),
+    ("RESTORE", "queue:0", "0", "x", "REPLACE"),
+    ("XDEL", "queue:0", "1-1"),
+    ("EVAL", "return redis.call('GET', KEYS[1])", "1", "queue:0"),
 ]
 _FORBIDDEN = [
-    ("auth_api", "GET", "queue:epoch"),
+    ("auth_api", "GET", "queue:state"),
     ("auth_api", "XADD", "queue:0", "*", "a", "b"),
     ("auth_api", "EVAL", "return 1", "0"),
+    ("auth_api", "LPUSH", "events.0", "x"),
     ("command_api", "SET", "revoked:x", "1"),
-    ("command_api", "DEL", "queue:0"),
+    ("command_api", "GET", "failures:account:x"),
     ("command_api", "XTRIM", "queue:0", "MAXLEN", "0"),
     ("command_api", "XRANGE", "queue:0", "-", "+"),
-    ("command_api", "FUNCTION", "LIST"),
+    ("command_api", "HSET", "queue:state", "epoch", "1"),
+    ("command_api", "HSET", "queue:numbers", "0", "1"),
+    ("command_api", "HSET", "queue:applied", "0", "1"),
+    ("command_api", "HINCRBY", "queue:state", "epoch", "1"),
+    ("command_api", "SET", "queue:state", "1"),
+    ("command_api", "DEL", "queue:state"),
+    ("command_api", "DEL", "idempotency:a:b"),
+    ("command_api", "SET", "heartbeat:workers", "1"),
+    ("command_api", "FUNCTION", "LOAD", "REPLACE", "#!lua name=messaging"),
+    ("command_api", "FCALL", "recall", "1", "failures:account:x", "fingerprint"),
+    ("command_api", "EVAL", "return 1", "0"),
+    ("command_api", "RPOP", "events.0"),
     ("query_api", "SET", "revoked:x", "1"),
     ("query_api", "GET", "idempotency:a:b"),
     ("query_api", "XLEN", "queue:0"),
     ("query_api", "LPUSH", "events.0", "x"),
+    ("query_api", "FCALL", "recall", "1", "idempotency:a:b", "fingerprint"),
     ("worker", "GET", "idempotency:a:b"),
+    ("worker", "GET", "rate:x"),
     ("worker", "SET", "revoked:x", "1"),
     ("worker", "GET", "failures:account:x"),
-    ("flower", "GET", "queue:epoch"),
+    ("worker", "FCALL", "recall", "1", "idempotency:a:b", "fingerprint"),
+    ("worker", "SET", "queue:state", "1"),
+    ("worker", "DEL", "queue:numbers"),
+    ("worker", "HDEL", "queue:numbers", "0"),
+    ("worker", "XGROUP", "CREATE", "queue:0", "g", "0"),
+    ("beat", "RPOP", "sweeps"),
+    ("beat", "LPUSH", "events.0", "x"),
+    ("beat", "GET", "heartbeat:workers"),
+    ("beat", "SET", "heartbeat:workers", "1"),
+    ("beat", "XRANGE", "queue:0", "-", "+"),
+    ("beat", "PUBLISH", "/1.celery.pidbox", "x"),
+    ("beat", "INFO"),
+    ("flower", "HGET", "queue:state", "epoch"),
     ("flower", "XLEN", "queue:0"),
     ("flower", "LPUSH", "events.0", "x"),
-    ("probe", "GET", "queue:epoch"),
-    ("operator", "FLUSHALL"),
-    ("operator", "CONFIG", "GET", "dir"),
-    ("operator", "ACL", "LIST"),
-    ("operator", "SHUTDOWN"),
-    *(
-        (user, *command)
-        for user in ("auth_api", "command_api", "query_api", "worker", "flower", "probe")
-        for command in (("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("ACL", "LIST"))
-    ),
+    *((user, *command) for user in _USERS for command in _NEVER),
 ]
 
 
@@ -179,7 +232,7 @@ def test_no_redis_user_may_do_more(stack: RunningStack, call: tuple[str, ...]) -
 
 
 def test_redis_refuses_strangers(stack: RunningStack) -> None:
-    with stack.redis("probe") as client:
+    with stack.redis("query_api") as client:
         client.connection_pool.connection_kwargs["password"] = "wrong"
         with pytest.raises(AuthenticationError):
             client.ping()

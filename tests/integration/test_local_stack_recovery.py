@@ -29,8 +29,8 @@ def victim() -> Iterator[RunningStack]:
             cursor.execute("CREATE TABLE public.kept (what text)")
             cursor.execute("INSERT INTO public.kept VALUES ('before')")
         connection.close()
-        with stack.redis("operator") as client:
-            client.set("kept", "before")
+        with stack.redis("command_api") as client:
+            client.set("idempotency:kept:kept", "before")
         yield stack
 
 
@@ -41,8 +41,8 @@ def _has_its_data(stack: RunningStack) -> bool:
             cursor.execute("SELECT 1" if server == "pgpool" else "SELECT what FROM public.kept")
             assert cursor.fetchone() == ((1,) if server == "pgpool" else ("before",))
         connection.close()
-    with stack.redis("operator") as client:
-        return bool(client.get("kept") == "before")
+    with stack.redis("command_api") as client:
+        return bool(client.get("idempotency:kept:kept") == "before")
 
 
 def _of_session(leader: int) -> list[int]:

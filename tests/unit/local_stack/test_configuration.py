@@ -177,3 +177,11 @@ Inst pgpool2 (4.3.5-1 Debian:12 [amd64])
 Conf libpgpool2 (4.3.5-1 Debian:12 [amd64])
 """
     assert _packages(plan) == ["pgpool2", "libpgpool2"]
+
+
+def test_beat_knows_the_broker_and_nothing_else() -> None:
+    told = environments.of_beat(_context())
+    assert told["MESSAGING_BROKER_URL"] == "redis://beat@127.0.0.1:8003/1"
+    assert told["MESSAGING_REDIS_PASSWORD_FILE"].endswith("/redis-beat")
+    assert "MESSAGING_REDIS_URL" not in told
+    assert not [name for name in told if "DATABASE" in name]
