@@ -24,7 +24,7 @@ def upgrade() -> None:
         schema="identity",
     )
     op.create_check_constraint(
-        "ordered_by", "erasure", "ordered_by IN ('owner', 'operator')", schema="identity"
+        "ck_erasure_ordered_by", "erasure", "ordered_by IN ('owner', 'operator')", schema="identity"
     )
 
 
