@@ -15,7 +15,15 @@ from sqlalchemy import Connection, text
 
 from events.contracts.accounts import AccountDeleted, OrderedBy
 from events.contracts.envelope import Envelope
-from runtime.ids import AccountId, Epoch, EventId, Partition, event_of_erasure
+from runtime.ids import (
+    AccountId,
+    Epoch,
+    EventId,
+    Partition,
+    SessionId,
+    event_of_erasure,
+    new_erasure_id,
+)
 
 # Of many that are owed each sweep queues so many: commands want their place in the queue too.
 _AT_ONCE = 100
@@ -58,6 +66,23 @@ class Erasure:
         ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """An operator's order to delete an account, carried out once its transaction is committed.
+
+    Attributes:
+        account_id: The account.
+        event_id: From which the ids of its events are made.
+        accepted_at: When it was deleted.
+        ended_sessions: The sessions that this ends.
+    """
+
+    account_id: AccountId
+    event_id: EventId
+    accepted_at: datetime
+    ended_sessions: tuple[SessionId, ...]
+
+
 # Queued in an earlier epoch is not queued: that queue was lost.
 _OWED = text(
     """
@@ -87,7 +112,28 @@ _DELETED = text(
     WHERE account_id = ANY(CAST(:accounts AS uuid[])) AND partition = :partition
     """
 )
+_ORDER = text(
+    "SELECT account_id, requested_at, ended_sessions"
+    " FROM identity.delete_by_operator(:username, :event_id)"
+)
 _FORGET = text("SELECT identity.forget_erased()")
+
+
+def order(transaction: Connection, username: str) -> Order | None:
+    """Delete the account of this exact name as an operator; None where there is none.
+
+    Its access tokens go on until its sessions are revoked too: do that, then commit.
+    """
+    event_id = new_erasure_id()
+    row = transaction.execute(_ORDER, {"username": username, "event_id": event_id}).one_or_none()
+    if row is None:
+        return None
+    return Order(
+        account_id=AccountId(row.account_id),
+        event_id=event_id,
+        accepted_at=row.requested_at,
+        ended_sessions=tuple(map(SessionId, row.ended_sessions)),
+    )
 
 
 def owed(connection: Connection, epoch: Epoch) -> list[Erasure]:
