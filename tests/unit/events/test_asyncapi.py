@@ -21,6 +21,8 @@ from events.contracts.envelope import CONTRACTS, READERS, Envelope, read_event
 from events.contracts.schemas import FORMS, Form
 from tests.unit.events.samples import envelopes, golden, storable
 
+pytestmark = pytest.mark.unit
+
 SPECIFICATION = Path(__file__).parent / "asyncapi_specification" / "3.0.0.json"
 DOCUMENT = asyncapi.document()
 VALIDATORS = {

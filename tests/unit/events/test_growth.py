@@ -16,6 +16,8 @@ from tests.unit.events import record
 from tests.unit.events.growth import broken
 from tests.unit.events.samples import GOLDEN
 
+pytestmark = pytest.mark.unit
+
 Json = dict[str, Any]
 FORM = Form(type_name="message.edited.v1", schema=schemas.MessageEditedV1)
 BEFORE = FORM.json_schema()

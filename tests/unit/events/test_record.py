@@ -14,6 +14,8 @@ from events.contracts.schemas import FORMS, Form
 from tests.unit.events import record
 from tests.unit.events.samples import golden
 
+pytestmark = pytest.mark.unit
+
 MEND = "run scripts/contracts and commit what it wrote"
 
 

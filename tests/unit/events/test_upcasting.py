@@ -15,6 +15,8 @@ from events.contracts.envelope import CONTRACTS, READERS, Envelope, read_event
 from events.contracts.upcasting import Upcasters, readers, upcasts
 from tests.unit.events.samples import deletions, golden
 
+pytestmark = pytest.mark.unit
+
 
 @dataclass(frozen=True, kw_only=True)
 class Painted(Event):
