@@ -43,8 +43,8 @@ def delete(username: str, *, yes: bool, as_json: bool) -> None:
     its text is erased soon after from read model, event log and dead letters. Its peers keep the
     conversations, with tombstones. Then its name is free. This cannot be undone.
 
-    Exit code 0: deleted. 1: no such account, not confirmed, or something is away; then nothing
-    has changed. 2: wrong usage.
+    Exit code 0: deleted. 1: no such account, not confirmed, or something is away: run it again.
+    2: wrong usage.
     """
     state = operating.existing(os.environ)
     engine = create_engine_for(operating.database(state), application_name="api-write", pool_size=1)
@@ -73,7 +73,7 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
             yield transaction
     except DBAPIError as error:
         reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
-        raise MessagingError(f"The database refuses: {reason}: nothing was deleted.") from error
+        raise MessagingError(f"The database fails: {reason}: run it again.") from error
 
 
 def _unknown(username: str) -> AccountUnknownError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import orjson
 import pytest
@@ -77,3 +78,10 @@ def test_what_the_api_promises_by_name_is_written_so() -> None:
         "conversation.read.v1",
     }
     assert promised < set(CONTRACTS)
+
+
+def test_the_page_lists_every_version_and_what_is_written() -> None:
+    page = (record.DOCUMENT.parent / "contracts.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z.]+\.v\d+)` \|.*\| (.*?) \|$", page, re.MULTILINE)
+    assert [name for name, _ in rows] == list(READERS)
+    assert {name for name, written in rows if written == "yes"} == set(CONTRACTS)
