@@ -1,0 +1,34 @@
+"""Fixtures: the projector's, and an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from database.engines import create_engine_for
+from runtime.settings import DatabaseSettings, Secret
+from tests.projector.conftest import engine, harness, queue, servers
+from tests.servers import Servers
+from workers.building import Engines
+
+__all__ = ["engine", "harness", "queue", "servers"]
+
+
+def engines_of(servers: Servers) -> Engines:
+    """Connect as `messaging events` does."""
+    settings = DatabaseSettings(url=servers.database_url("operator"), password=Secret("-"))
+    return Engines(
+        operator=create_engine_for(settings, application_name="api-write", pool_size=5),
+        worker=create_engine_for(
+            settings, application_name="api-write", pool_size=5, as_role="worker"
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def engines(servers: Servers) -> Iterator[Engines]:
+    made = engines_of(servers)
+    yield made
+    made.operator.dispose()
+    made.worker.dispose()
