@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from psycopg2.errors import LockNotAvailable
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from events import checkpoints, replay
@@ -18,6 +18,7 @@ from runtime.clock import Clock
 from runtime.errors import MessagingError, UnavailableError
 from runtime.ids import Partition
 from workers import folds
+from workers.alone import Engines
 from workers.mending import mend_held
 from workers.pace import Pace
 from workers.projections import read_model
@@ -40,19 +41,6 @@ class PartitionsBusyError(MessagingError):
 
 class SpareGoneError(MessagingError):
     """The read model that is being made was dropped by somebody else."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engines:
-    """The primary, as the operator and as the worker that the operator may be.
-
-    Attributes:
-        operator: For reading, and for the functions that make, swap and drop read models.
-        worker: For writing.
-    """
-
-    operator: Engine
-    worker: Engine
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,25 +8,20 @@ moment. For the swap projection is held for some milliseconds; commands and quer
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from runtime.clock import Clock
 from runtime.errors import MessagingError
 from runtime.ids import Partition
 from workers import comparing, folds, selecting, spares
-from workers.building import Builder, Engines
+from workers.alone import Engines, alone
+from workers.building import Builder
 from workers.comparing import Compared
 from workers.pace import Pace
 from workers.spares import NEXT, OLD
 
-# Only one command at a time may derive the read model anew.
-_ONE_AT_A_TIME = 0x6D736772
-_TRY_ALONE = text("SELECT pg_try_advisory_lock(:key)")
-_LEAVE = text("SELECT pg_advisory_unlock(:key)")
 _AS_OPERATOR = text("SET LOCAL ROLE NONE")
 _AS_WORKER = text("SET LOCAL ROLE worker")
 _MAKE = text("SELECT event_log.make_next_read_model()")
@@ -35,16 +30,14 @@ _SWAP = text("SELECT event_log.swap_read_model(:incoming)")
 _DROP = text("SELECT event_log.drop_read_model(:doomed)")
 _SNAPSHOT = text("SELECT 1")
 _LOGGED = text(
-    "SELECT count(*) FROM event_log.event AS e LEFT JOIN event_log.fold AS f"
-    " ON f.partition = e.partition AND f.read_model = :read_model"
-    " WHERE e.outcome = 'applied' AND (f.offset IS NULL OR e.offset > f.offset)"
+    """
+    SELECT count(*) FROM event_log.event AS e
+    LEFT JOIN event_log.fold AS f ON f.partition = e.partition AND f.read_model = :read_model
+    WHERE e.outcome = 'applied' AND (f."offset" IS NULL OR e."offset" > f."offset")
+    """
 )
 # A statement that found its tables just before they changed names has begun to read by then.
 _GRACE_S = 0.05
-
-
-class AnotherIsRunningError(MessagingError):
-    """Another replay or rebuild is running: wait for it, or stop it."""
 
 
 class NotOpenError(MessagingError):
@@ -91,23 +84,6 @@ class Rebuilt:
     swapped: Swapped | None
 
 
-@contextmanager
-def alone(engine: Engine) -> Iterator[None]:
-    """Be the only command that derives the read model anew.
-
-    Raises:
-        AnotherIsRunningError: It is not.
-    """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        key = {"key": _ONE_AT_A_TIME}
-        if not connection.execute(_TRY_ALONE, key).scalar():
-            raise AnotherIsRunningError
-        try:
-            yield
-        finally:
-            connection.execute(_LEAVE, key)
-
-
 def left_to_fold(connection: Connection, spare: str = NEXT) -> int:
     """Return how many events a rebuild has to fold, less those that are folded already."""
     return int(connection.execute(_LOGGED, {"read_model": spare}).scalar_one())
@@ -133,7 +109,6 @@ class Rebuild:
         clock: Clock,
         jobs: int = 2,
         batch_size: int = 1_000,
-        told: Callable[[str], None] = lambda _step: None,
     ) -> None:
         """Prepare; nothing is done yet.
 
@@ -143,14 +118,12 @@ class Rebuild:
             clock: The present time.
             jobs: Partitions at most that are folded at once.
             batch_size: Events at most in one transaction.
-            told: Is told what is being done.
         """
         self._engines = engines
         self._pace = pace
         self._clock = clock
         self._jobs = jobs
         self._batch_size = batch_size
-        self._told = told
 
     def run(self, *, restart: bool = False, swap: bool = True) -> Rebuilt:
         """Make the next read model, or go on making it, and swap it with the live one.
@@ -199,7 +172,7 @@ class Rebuild:
                         "read_model_next was begun before a migration: run with --restart."
                     )
                 return True
-            self._told("Making the next read model")
+            self._pace.viewer.step("Making the next read model")
             transaction.execute(_MAKE)
             transaction.execute(_AS_WORKER)
             partitions = [Partition(number) for number in range(count)]
@@ -216,15 +189,17 @@ class Rebuild:
             jobs=self._jobs,
             batch_size=self._batch_size,
         )
-        self._told("Folding the log")
+        self._pace.viewer.step("Folding the log")
+        with self._engines.operator.connect() as connection:
+            self._pace.viewer.expect(left_to_fold(connection, spare))
         events = builder.fold_all()
         if spare == NEXT:
-            self._told("Making indexes and statistics")
+            self._pace.viewer.step("Making indexes and statistics")
             with self._engines.operator.begin() as transaction:
                 transaction.execute(_COMPLETE)
-        self._told("Catching up")
+        self._pace.viewer.step("Catching up")
         builder.chase()
-        self._told("Comparing")
+        self._pace.viewer.step("Comparing")
         compared = self._compare(builder, spare)
         seconds = time.monotonic() - begun
         swapped = self._swap(builder, spare) if swap else None
@@ -243,7 +218,7 @@ class Rebuild:
             return comparing.compare(connection, spare, self._pace)
 
     def _swap(self, builder: Builder, spare: str) -> Swapped:
-        self._told("Swapping")
+        self._pace.viewer.step("Swapping")
         if spare == NEXT:
             with self._engines.operator.begin() as transaction:
                 transaction.execute(_DROP, {"doomed": OLD})

@@ -33,7 +33,11 @@ class Replayed:
     rows: dict[str, int] = field(default_factory=dict)
 
 
-def replay(engine: Engine, verification: Verification, pace: Pace) -> Replayed:
+def replay(
+    engine: Engine,
+    verification: Verification,
+    pace: Pace,
+) -> Replayed:
     """Mend what `verification` finds, each batch in a transaction of its own.
 
     Args:

@@ -100,9 +100,9 @@ class Verification:
         self._schema = schema
         self.verified = Verified()
 
-    def choose(self, connection: Connection) -> Chosen:
-        """Choose the conversations, for `suspects` in the same session."""
-        with connection.begin():
+    def count(self) -> Chosen:
+        """Return what would be compared."""
+        with self._engine.begin() as connection:
             return selecting.choose(connection, self._selection, schema=self._schema)
 
     def run(self, pace: Pace) -> Iterator[Suspects]:
@@ -113,20 +113,17 @@ class Verification:
             PoisonEventError: The log holds an event that cannot be read.
         """
         with self._engine.connect() as connection:
-            chosen = self.choose(connection)
-            yield from self.suspects(connection, chosen, pace)
-
-    def suspects(self, connection: Connection, chosen: Chosen, pace: Pace) -> Iterator[Suspects]:
-        """Yield what differs of what was chosen in this session; see `run`."""
-        with connection.begin():
-            scratch = Scratch(connection, schema=self._schema)
-        for partition in chosen.partitions:
-            connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
-                scratch.forget()
-                for found in self._partition(connection, scratch, partition, pace):
-                    self._count(found)
-                    yield found
+                chosen = selecting.choose(connection, self._selection, schema=self._schema)
+                scratch = Scratch(connection, schema=self._schema)
+            pace.viewer.expect(chosen.events)
+            connection.execution_options(isolation_level="REPEATABLE READ")
+            for partition in chosen.partitions:
+                with connection.begin():
+                    scratch.forget()
+                    for found in self._partition(connection, scratch, partition, pace):
+                        self._count(found)
+                        yield found
 
     def _partition(
         self, connection: Connection, scratch: Scratch, partition: Partition, pace: Pace

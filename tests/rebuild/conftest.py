@@ -10,7 +10,7 @@ from database.engines import create_engine_for
 from runtime.settings import DatabaseSettings, Secret
 from tests.projector.conftest import engine, harness, queue, servers
 from tests.servers import Servers
-from workers.building import Engines
+from workers.alone import Engines
 
 __all__ = ["engine", "harness", "queue", "servers"]
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
 
 from runtime.clock import utc_now
 from tests.projector.conftest import Harness
 from tests.projector.test_model import steps
-from tests.rebuild.histories import HISTORY, forget_all, perform, play, rows_of
+from tests.rebuild.histories import forget_all, perform, play, rows_of
 from tests.servers import Servers
-from workers import rebuild as rebuilding
-from workers.building import Engines
+from workers.alone import Engines
 from workers.pace import InterruptedWorkError, Pace
-from workers.rebuild import AnotherIsRunningError, NothingKeptError, Rebuild, Rebuilt, alone
-from workers.spares import NEXT, OLD
+from workers.rebuild import Rebuild, Rebuilt
+from workers.spares import OLD
 
 
 def rebuild_of(engines: Engines, pace: Pace | None = None, batch_size: int = 1_000) -> Rebuild:
