@@ -22,6 +22,7 @@ TABLES = (
     "event_log.queue_epoch",
     "event_log.queued_erasure",
     "event_log.deleted_account",
+    "event_log.fold",
     "event_log.schema_version",
     "read_model.conversation",
     "read_model.conversation_member",
