@@ -16,6 +16,7 @@ from workers.pace import Pace
 from workers.rebuild import Rebuild, Rebuilt
 from workers.spares import NEXT, OLD
 
+_BATCH = 1_000
 _SWAP = (
     "Rebuild the read model from {events:,} events and put it in place of the live one,"
     " which is kept as read_model_old{dropped}?"
@@ -36,7 +37,7 @@ _DISCARD = "Drop read_model_next and read_model_old, as far as they are there?"
 @click.option("--dry-run", is_flag=True, help="Only count what is to be folded.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
-def rebuild(*, rate: float | None, yes: bool, as_json: bool, **options: Any) -> None:
+def rebuild(*, yes: bool, as_json: bool, **options: Any) -> None:
     """Fold the whole log into a new read model while the live one goes on, then swap them.
 
     Stopped or killed, it goes on where it was. What differs from the live read model is reported;
@@ -55,7 +56,7 @@ def rebuild(*, rate: float | None, yes: bool, as_json: bool, **options: Any) -> 
         return
     if not yes and not options["no_swap"]:
         click.confirm(_question(found, options), abort=True, err=True)
-    with working(rate, quiet=as_json) as (pace, _):
+    with working(options["rate"], quiet=as_json) as (pace, _):
         if options["discard"]:
             _show_discarded(rebuilding.discard(found), as_json=as_json)
             return
@@ -66,7 +67,15 @@ def rebuild(*, rate: float | None, yes: bool, as_json: bool, **options: Any) -> 
 
 
 def _run(found: Engines, pace: Pace, options: dict[str, Any]) -> Rebuilt:
-    work = Rebuild(found, pace=pace, clock=utc_now, jobs=options["jobs"])
+    rate = options["rate"]
+    work = Rebuild(
+        found,
+        pace=pace,
+        clock=utc_now,
+        jobs=options["jobs"],
+        # A slow pace is one of small steps, not of rare ones.
+        batch_size=min(_BATCH, int(rate)) if rate else _BATCH,
+    )
     if options["rollback"]:
         return work.roll_back()
     return work.run(restart=options["restart"], swap=not options["no_swap"])

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import Engine, NullPool, create_engine, text
 
 from database.engines import create_engine_for
 from runtime.settings import DatabaseSettings, Secret
-from tests.projector.conftest import engine, harness, queue, servers
+from tests.projector.conftest import Harness, engine, harness, queue, servers
+from tests.projector.test_model import Scenario
+from tests.rebuild.histories import forget_all, play
 from tests.servers import Servers
 from workers.alone import Engines
 
@@ -32,3 +35,19 @@ def engines(servers: Servers) -> Iterator[Engines]:
     yield made
     made.operator.dispose()
     made.worker.dispose()
+
+
+@pytest.fixture
+def superuser(servers: Servers) -> Iterator[Engine]:
+    made = create_engine(servers.database_url("postgres"), poolclass=NullPool)
+    yield made
+    with made.begin() as transaction:
+        transaction.execute(text("DELETE FROM identity.account"))
+    made.dispose()
+
+
+@pytest.fixture
+def scenario(servers: Servers, harness: Harness) -> Scenario:
+    """What `HISTORY` tells, and nothing else."""
+    forget_all(servers)
+    return play(harness)

@@ -40,7 +40,10 @@ class Interrupting(Pace):
         super().done(events)
 
 
-def test_a_rebuilt_read_model_is_the_same_row_by_row(harness: Harness, engines: Engines) -> None:
+def test_a_rebuilt_read_model_is_the_same_row_by_row(
+    harness: Harness, servers: Servers, engines: Engines
+) -> None:
+    forget_all(servers)
     play(harness)
     before = rows_of(engines.operator, "read_model")
     rebuilt = run(engines)

@@ -21,7 +21,7 @@ from runtime.ids import Partition
 from tests.database.test_migrations import SCHEMAS
 from tests.projector.conftest import SETTINGS, Harness
 from tests.projector.test_model import Scenario, query
-from tests.rebuild.histories import HISTORY, forget_all, perform, play, rows_of
+from tests.rebuild.histories import HISTORY, perform, rows_of
 from tests.rebuild.test_rebuild import Interrupting, rebuild_of, run
 from tests.servers import Servers
 from workers import rebuild as rebuilding
@@ -49,19 +49,6 @@ FORM = """
     UNION ALL SELECT 'default', '', defaclacl::text, NULL, NULL, NULL
     FROM pg_default_acl WHERE defaclnamespace = to_regnamespace(:schema)
 """
-
-
-@pytest.fixture
-def superuser(servers: Servers) -> Iterator[Engine]:
-    made = create_engine(servers.database_url("postgres"), poolclass=NullPool)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def scenario(servers: Servers, harness: Harness) -> Scenario:
-    forget_all(servers)
-    return play(harness)
 
 
 def form_of(superuser: Engine, schema: str) -> set[tuple[Any, ...]]:

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy import Engine, text
 
 from events.replay import EVERYTHING, Selection
 from runtime.ids import AccountId, ConversationId, Partition, conversation_of, new_id, partition_of
 from tests.projector.conftest import SETTINGS, Harness
 from tests.projector.test_model import Scenario, query
-from tests.rebuild.histories import HISTORY, forget_all, perform, play, rows_of
-from tests.servers import Servers
+from tests.rebuild.histories import HISTORY, perform, rows_of
 from workers.alone import Engines
 from workers.pace import Pace
 from workers.replay import Replayed, replay
 from workers.verify import Difference, Verification
-
-
-@pytest.fixture
-def superuser(servers: Servers) -> Iterator[Engine]:
-    made = create_engine(servers.database_url("postgres"), poolclass=NullPool)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def scenario(servers: Servers, harness: Harness) -> Scenario:
-    forget_all(servers)
-    return play(harness)
 
 
 def differences(engines: Engines, selection: Selection = EVERYTHING) -> list[Difference]:
