@@ -27,7 +27,9 @@ _LOCK = text(
 )
 # What an operator's command holds is not another projector's: who comes waits until it is done.
 _HOLDERS = 0x6D736768
-_HOLD = text("SELECT pg_advisory_xact_lock(:holders, :partition)")
+_HOLD = text(
+    "SELECT pg_advisory_xact_lock(:holders, p) FROM unnest(CAST(:partitions AS int[])) AS p"
+)
 _AWAIT_HOLDER = text("SELECT pg_advisory_xact_lock_shared(:holders, :partition)")
 # Shared, so that two transactions of the one holder may keep projectors out.
 _SHARE = text(
@@ -66,8 +68,7 @@ def hold(transaction: Connection, partitions: Sequence[Partition]) -> list[Check
 
     It waits for a batch that is being applied, and projectors wait for it.
     """
-    for partition in sorted(partitions):
-        transaction.execute(_HOLD, {"holders": _HOLDERS, "partition": partition})
+    transaction.execute(_HOLD, {"holders": _HOLDERS, "partitions": sorted(partitions)})
     return share(transaction, partitions)
 
 

@@ -6,15 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from psycopg2.errors import LockNotAvailable
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from events import checkpoints, replay
-from events.checkpoints import Checkpoint
-from runtime.clock import Clock
 from runtime.errors import MessagingError, UnavailableError
 from runtime.ids import Partition
 from workers import folds
@@ -43,19 +40,6 @@ class SpareGoneError(MessagingError):
     """The read model that is being made was dropped by somebody else."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Held:
-    """All partitions, kept from projection.
-
-    Attributes:
-        reached: Up to where each is applied.
-        since: When that began, as `time.monotonic` counts.
-    """
-
-    reached: list[Checkpoint]
-    since: float
-
-
 class Builder:
     """Folds the log into one spare read model."""
 
@@ -65,7 +49,6 @@ class Builder:
         spare: str,
         *,
         pace: Pace,
-        clock: Clock,
         jobs: int = 2,
         batch_size: int = 1_000,
     ) -> None:
@@ -75,16 +58,15 @@ class Builder:
             engines: The primary.
             spare: The schema's name.
             pace: How fast; it also stops the work.
-            clock: The present time.
             jobs: Partitions at most that are folded at once.
             batch_size: Events at most in one transaction.
         """
         self._engines = engines
         self._spare = spare
         self._pace = pace
-        self._clock = clock
         self._jobs = jobs
         self._batch_size = batch_size
+        self._known: list[Partition] = []
 
     def fold_all(self) -> int:
         """Fold all that the log has, partitions at once; return how many events that was.
@@ -108,8 +90,8 @@ class Builder:
                 break
 
     @contextmanager
-    def held(self) -> Iterator[Held]:
-        """Keep projectors out of all partitions, and have all that is applied in the spare.
+    def held(self) -> Iterator[float]:
+        """Keep projectors out of all partitions; give since when, as `time.monotonic` counts.
 
         Raises:
             PartitionsBusyError: There was no moment for it.
@@ -117,11 +99,12 @@ class Builder:
         for _ in range(_HOLD_TRIES):
             self._pace.check()
             with self._engines.worker.connect() as connection:
-                transaction, since = connection.begin(), time.monotonic()
-                reached = _try_to_hold(connection, self._partitions())
-                if reached is not None:
+                transaction = connection.begin()
+                connection.execute(_HOLD_TIMEOUT)
+                since = time.monotonic()
+                if _try_to_hold(connection, self._partitions()):
                     with transaction:
-                        yield Held(reached=reached, since=since)
+                        yield since
                     return
             # Who waits for us goes first: an erasure may take its time.
             time.sleep(_HOLD_PAUSE_S)
@@ -131,19 +114,20 @@ class Builder:
     def settle(self, transaction: Connection) -> None:
         """Bring the spare up to the held checkpoints, and in it what came late."""
         checkpoints.share(transaction, self._partitions())
-        for partition in self._partitions():
+        for partition in folds.behind(transaction, self._spare):
             while self._fold_some(transaction, partition):
                 pass
         for partition, conversation in folds.late(transaction, self._spare):
             mend_held(transaction, partition, [conversation], schema=self._spare)
-        folds.note_settled(transaction, self._spare, now=self._clock())
 
     def _partitions(self) -> list[Partition]:
-        with self._engines.operator.connect() as connection:
-            found = [fold.partition for fold in folds.read_all(connection, self._spare)]
-        if not found:
+        if not self._known:
+            with self._engines.operator.connect() as connection:
+                found = folds.read_all(connection, self._spare)
+            self._known = [fold.partition for fold in found]
+        if not self._known:
             raise SpareGoneError
-        return found
+        return self._known
 
     def _fold_partition(self, partition: Partition) -> int:
         total = 0
@@ -192,13 +176,11 @@ def persist(act: Callable[[], int]) -> int:
     raise UnavailableError(f"The database fails: {reason}: run it again to go on.")
 
 
-def _try_to_hold(
-    transaction: Connection, partitions: Sequence[Partition]
-) -> list[Checkpoint] | None:
-    transaction.execute(_HOLD_TIMEOUT)
+def _try_to_hold(transaction: Connection, partitions: Sequence[Partition]) -> bool:
     try:
-        return checkpoints.hold(transaction, partitions)
+        checkpoints.hold(transaction, partitions)
     except DBAPIError as error:
         if not isinstance(error.orig, LockNotAvailable):
             raise
-        return None
+        return False
+    return True

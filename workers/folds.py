@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from events.checkpoints import Checkpoint
 from events.contracts.offsets import START, Offset
 from runtime.ids import ConversationId, Partition
 
@@ -34,10 +33,16 @@ _CLOCKS_DIFFER = timedelta(minutes=5)
 _BEGIN = text(
     """
     INSERT INTO event_log.fold (read_model, partition, "offset", events, since)
-    VALUES (:read_model, :partition, :offset, 0, :since)
+    SELECT :read_model, p, :offset, 0, :since FROM unnest(CAST(:partitions AS int[])) AS p
     """
 )
-_FORGET = text("DELETE FROM event_log.fold WHERE read_model = :read_model")
+_BEGIN_LIVE = text(
+    """
+    INSERT INTO event_log.fold (read_model, partition, "offset", events, since)
+    SELECT :read_model, partition, "offset", 0, :since FROM event_log.checkpoint
+    """
+)
+_FORGET = text("DELETE FROM event_log.fold WHERE read_model = ANY(CAST(:read_models AS text[]))")
 _ALL = text(
     'SELECT partition, "offset", events FROM event_log.fold WHERE read_model = :read_model'
     " ORDER BY partition"
@@ -61,31 +66,36 @@ _LATE = text(
     WHERE f.read_model = :read_model AND d.state <> 'parked'
     """
 )
+_BEHIND = text(
+    """
+    SELECT f.partition FROM event_log.fold AS f
+    WHERE f.read_model = :read_model AND EXISTS (
+        SELECT FROM event_log.event AS e
+        WHERE e.partition = f.partition AND e."offset" > f."offset" AND e.outcome = 'applied'
+    )
+    """
+)
 _SETTLED = text("UPDATE event_log.fold SET since = :since WHERE read_model = :read_model")
 
 
 def begin(
-    transaction: Connection, read_model: str, partitions: Iterable[Partition], *, now: datetime
+    transaction: Connection, read_model: str, partitions: Sequence[Partition], *, now: datetime
 ) -> None:
     """Note that nothing of `partitions` is folded into a new read model."""
-    starts = [Checkpoint(partition=each, offset=START, number=0) for each in partitions]
-    begin_at(transaction, read_model, starts, now=now)
+    values = {"read_model": read_model, "since": now - _CLOCKS_DIFFER}
+    start = {"partitions": list(partitions), "offset": START.sortable()}
+    transaction.execute(_BEGIN, {**values, **start})
 
 
-def begin_at(
-    transaction: Connection, read_model: str, reached: Sequence[Checkpoint], *, now: datetime
-) -> None:
-    """Note that a read model is folded up to these checkpoints, whatever was noted of it."""
-    forget(transaction, read_model)
-    for checkpoint in reached:
-        values = {"partition": checkpoint.partition, "offset": checkpoint.offset.sortable()}
-        since = {"read_model": read_model, "since": now - _CLOCKS_DIFFER}
-        transaction.execute(_BEGIN, {**since, **values})
+def begin_at_checkpoints(transaction: Connection, read_model: str, *, now: datetime) -> None:
+    """Note that a read model is folded up to the checkpoints, which must be held."""
+    values = {"read_model": read_model, "since": now - _CLOCKS_DIFFER}
+    transaction.execute(_BEGIN_LIVE, values)
 
 
-def forget(transaction: Connection, read_model: str) -> None:
-    """Note nothing of a read model any more."""
-    transaction.execute(_FORGET, {"read_model": read_model})
+def forget(transaction: Connection, *read_models: str) -> None:
+    """Note nothing of these read models any more."""
+    transaction.execute(_FORGET, {"read_models": list(read_models)})
 
 
 def read_all(connection: Connection, read_model: str) -> list[Fold]:
@@ -105,6 +115,12 @@ def advance(
     """Move a locked fold by so many events up to `offset`."""
     values = {"read_model": read_model, "partition": partition}
     transaction.execute(_ADVANCE, {**values, "offset": offset.sortable(), "events": events})
+
+
+def behind(connection: Connection, read_model: str) -> list[Partition]:
+    """Return the partitions of which the log has more than is folded."""
+    rows = connection.execute(_BEHIND, {"read_model": read_model})
+    return [Partition(found) for found in rows.scalars()]
 
 
 def late(connection: Connection, read_model: str) -> list[tuple[Partition, ConversationId]]:

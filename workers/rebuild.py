@@ -185,7 +185,6 @@ class Rebuild:
             self._engines,
             spare,
             pace=self._pace,
-            clock=self._clock,
             jobs=self._jobs,
             batch_size=self._batch_size,
         )
@@ -213,6 +212,7 @@ class Rebuild:
             with builder.held():
                 with self._engines.worker.begin() as transaction:
                     builder.settle(transaction)
+                    folds.note_settled(transaction, spare, now=self._clock())
                 # Both read models stand at the same events now, and so they stay in this snapshot.
                 connection.execute(_SNAPSHOT)
             return comparing.compare(connection, spare, self._pace)
@@ -223,16 +223,14 @@ class Rebuild:
             with self._engines.operator.begin() as transaction:
                 transaction.execute(_DROP, {"doomed": OLD})
         builder.chase()
-        with builder.held() as held:
-            with self._engines.worker.begin() as transaction:
-                builder.settle(transaction)
-                for name in (NEXT, OLD) if spare == NEXT else (OLD,):
-                    folds.forget(transaction, name)
-                folds.begin_at(transaction, OLD, held.reached, now=self._clock())
-                transaction.execute(_AS_OPERATOR)
-                transaction.execute(_SWAP, {"incoming": spare})
+        # Connected before, for this takes longer than all that is done while projection waits.
+        with self._engines.worker.connect() as connection, builder.held() as since:
+            with connection.begin():
+                builder.settle(connection)
+                folds.forget(connection, spare, OLD)
+                folds.begin_at_checkpoints(connection, OLD, now=self._clock())
+                connection.execute(_AS_OPERATOR)
+                connection.execute(_SWAP, {"incoming": spare})
             swapped = time.monotonic()
             time.sleep(_GRACE_S)
-        return Swapped(
-            swap_ms=(swapped - held.since) * 1000, held_ms=(time.monotonic() - held.since) * 1000
-        )
+        return Swapped(swap_ms=(swapped - since) * 1000, held_ms=(time.monotonic() - since) * 1000)

@@ -126,6 +126,17 @@ def test_a_rollback_loses_nothing_that_was_applied_since(
     assert rebuild_of(engines).roll_back().compared.is_equal
 
 
+def test_a_rollback_leaves_a_rebuild_that_was_begun_to_go_on(
+    engines: Engines, scenario: Scenario
+) -> None:
+    run(engines)
+    run(engines, swap=False)
+    rebuild_of(engines).roll_back()
+    rebuilt = run(engines)
+    assert rebuilt.resumed
+    assert rebuilt.compared.is_equal
+
+
 def test_a_rollback_without_an_old_read_model_is_refused(
     engines: Engines, scenario: Scenario
 ) -> None:

@@ -52,7 +52,7 @@ CHANGED = {
     "conversation_member": [
         "unread_count = unread_count + 1",
         "read_position = read_position + 1",
-        "last_message_id = NULL",
+        "last_message_id = gen_random_uuid()",
         "last_activity_at = now() + interval '1 day'",
         "peer_id = gen_random_uuid()",
         "account_id = gen_random_uuid()",
@@ -210,8 +210,8 @@ def test_each_filter_chooses_the_conversations_that_have_such_an_event(
     assert chosen(Selection(types=("conversation.read",))) == {"one-other"}
     assert chosen(Selection(accounts=(one,))) == {"one-other", "one-third"}
     assert chosen(Selection(accounts=(AccountId(new_id()),))) == set()
-    assert chosen(Selection(since=read.occurred_at, types=("message.edited.v1",))) == set()
-    assert chosen(Selection(until=read.occurred_at, types=("message.edited.v1",))) == {"one-other"}
+    assert chosen(Selection(since=read.occurred_at, types=("message.sent.v1",))) == set()
+    assert chosen(Selection(until=read.occurred_at, types=("message.sent.v1",))) == set(pairs)
     assert chosen(Selection(outcomes=("parked",))) == set()
     assert chosen(Selection(conversations=(ConversationId(new_id()),))) == set()
     for name, conversation in pairs.items():
