@@ -1,0 +1,48 @@
+"""The three OpenAPI documents as one, so that links lead from a command to its query."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+SERVICES = ("auth", "command", "query")
+_COMPONENT = re.compile(r'"#/components/(?!securitySchemes/)(\w+)/')
+_ELSEWHERE = re.compile(r'"/\w+/v1/openapi\.json#/paths/')
+
+Document = dict[str, Any]
+
+
+def fetch(url: str) -> dict[str, Document]:
+    """Return the document of each service, as the stack at `url` serves it."""
+    return {
+        service: httpx.get(f"{url}/{service}/v1/openapi.json", timeout=10).json()
+        for service in SERVICES
+    }
+
+
+def joined(documents: Mapping[str, Document]) -> Document:
+    """Return one document with all paths; components and ids are told apart by their service."""
+    whole: Document = {"openapi": "3.1.0", "paths": {}, "components": {}}
+    for service, document in documents.items():
+        own = _renamed(document, service)
+        whole.update(info=own["info"], servers=own["servers"])
+        whole["paths"].update(own["paths"])
+        for kind, named in own["components"].items():
+            prefix = "" if kind == "securitySchemes" else f"{service}."
+            whole["components"].setdefault(kind, {}).update(
+                {prefix + name: component for name, component in named.items()}
+            )
+    return whole
+
+
+def _renamed(document: Document, service: str) -> Document:
+    text = _COMPONENT.sub(rf'"#/components/\1/{service}.', json.dumps(document))
+    # A link into another document leads, in the joined one, to a path beside it.
+    text = _ELSEWHERE.sub('"#/paths/', text)
+    text = re.sub(r'"operationId": "', f'"operationId": "{service}.', text)
+    renamed: Document = json.loads(text)
+    return renamed
