@@ -11,7 +11,7 @@ from web.problem_documents import CONTENT, problem_documents
 # What the blueprints leave in an operation for this module to take out.
 PROBLEMS_OF = "x-problems"
 LINKS_OF = "x-links"
-_OUR_PLACE = re.compile(r"\{(\w+)\}")
+_VARIABLE = re.compile(r"\{(\w+)\}")
 _EXAMPLES = {
     "username": "bob",
     "message_id": "0197f9d1-8c3e-7c02-b1a4-5b0f6d3f2a11",
@@ -59,7 +59,7 @@ def complete(document: Document, *, cache_control: str) -> Document:
 
 def example_path(path: str) -> str:
     """Return an address as `path` describes, its variables filled in."""
-    return _OUR_PLACE.sub(lambda variable: _EXAMPLES[variable[1]], path)
+    return _VARIABLE.sub(lambda variable: _EXAMPLES.get(variable[1], variable[1]), path)
 
 
 def _operations(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+from urllib.parse import quote
 
 Service = Literal["auth", "command", "query"]
 
@@ -26,7 +27,8 @@ def link_to(
     service: Service, path: str, method: str, description: str, **parameters: str
 ) -> dict[str, Any]:
     """Return a link to an operation that another service documents, by its path there."""
-    whole = f"/{service}/v1/{path}".replace("~", "~0").replace("/", "~1")
+    # A JSON pointer within a URI: braces are no characters of one.
+    whole = quote(f"/{service}/v1/{path}".replace("~", "~0").replace("/", "~1"))
     return {
         "operationRef": f"/{service}/v1/openapi.json#/paths/{whole}/{method}",
         "description": description,

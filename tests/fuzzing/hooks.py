@@ -30,12 +30,19 @@ _ENDING = {
 }
 
 
+# Lists its sessions and ends them one by one, each time from another: a link gives their ids.
+_SPARE = _PEOPLE.new().name
+_SESSIONS = {("GET", "/auth/v1/sessions"), ("DELETE", "/auth/v1/sessions/{session_id}")}
+
+
 @schemathesis.auth(refresh_interval=None)
 class Sessions:
     """Logs in real accounts, and refreshes the session of the one that goes on."""
 
     def get(self, case: Case[Any], context: AuthContext) -> Person:
         operation = (case.operation.method.upper(), case.operation.path)
+        if operation in _SESSIONS:
+            return _PEOPLE.login(_SPARE)
         return _PEOPLE.new() if operation in _ENDING else _PEOPLE.current()
 
     def set(self, case: Case[Any], data: Person, context: AuthContext) -> None:
@@ -52,5 +59,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
 
 
 @schemathesis.hook
-def filter_failure(context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
+def filter_failure(
+    context: HookContext, failure: Failure, case: Case[Any], response: Response
+) -> bool:
     return not is_excused(failure, case, response)

@@ -12,12 +12,14 @@ from schemathesis import Case
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import TestPhase
 
-from tests.fuzzing.people import PASSWORD, PEER, People
+from tests.fuzzing.documents import REQUEST_ID
+from tests.fuzzing.people import PASSWORD, PEER, People, Person
 
 # A word that messages of the account hold, so that a search for it has several pages.
 _WORD = "schemathesis"
 _KEY = "Idempotency-Key"
 _TOKEN = "Consistency-Token"
+_REQUEST_IDS = ("my-client.4711_a", "x" * 128, "x" * 129, "a b", "", '"', "A" * 1000)
 # Of so many good requests one keeps what was generated; the others get what is real.
 _KEPT_OF = 3
 
@@ -30,7 +32,11 @@ class RealValues:
         self._client = client
         self._people = people
         self._numbers = itertools.count()
-        first, second = self._send(PEER), self._send(people.new().name)
+        self._request_ids = itertools.cycle(_REQUEST_IDS)
+        me, peer = people.current(), people.login(PEER)
+        for _ in range(3):  # So that something is unread.
+            self._send(peer, me.name)
+        first, second = self._send(me, PEER), self._send(me, people.new().name)
         self._message_id = first["message_id"]
         self._event_id, self._token = second["event_id"], second["consistency_token"]
         self._pages = {
@@ -40,6 +46,8 @@ class RealValues:
 
     def put_into(self, case: Case[Any]) -> None:
         """Change `case`, which is about to be sent."""
+        # Any is taken: one that is not well-formed is replaced.
+        case.headers.setdefault(REQUEST_ID, next(self._request_ids))
         if good(case, ParameterLocation.HEADER):
             self._headers(case)
         if good(case, ParameterLocation.QUERY):
@@ -84,33 +92,31 @@ class RealValues:
         if change is not None:
             case.body = {**body, **change(body)}
 
-    def _send(self, to: str) -> dict[str, Any]:
-        answer = self._post("/command/v1/messages", {"to": to, "body": f"{_WORD} says hello"})
+    def _send(self, sender: Person, to: str) -> dict[str, Any]:
+        who = _authorization(sender)
+        body = {"to": to, "body": f"{_WORD} says hello"}
+        answer = self._client.post("/command/v1/messages", json=body, headers=who)
         status = self._client.get(
-            answer.headers["Location"],
-            headers={**self._authorization(), "Prefer": "wait=10"},
+            answer.raise_for_status().headers["Location"], headers={**who, "Prefer": "wait=10"}
         )
         assert status.json()["status"] == "applied", status.text
         accepted: dict[str, Any] = answer.json()
         return accepted
 
-    def _post(self, path: str, body: dict[str, str]) -> httpx.Response:
-        answer = self._client.post(path, json=body, headers=self._authorization())
-        return answer.raise_for_status()
-
     def _second_page(self, path: str, query: Mapping[str, str]) -> Mapping[str, str]:
-        headers = {**self._authorization(), _TOKEN: self._token}
+        headers = {**_authorization(self._people.current()), _TOKEN: self._token}
         answer = self._client.get(path, params={**query, "limit": "1"}, headers=headers)
         following = httpx.URL(answer.raise_for_status().json()["next"]).params
         return {**query, "cursor": following["cursor"]}
-
-    def _authorization(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._people.current().token}"}
 
 
 def good(case: Case[Any], location: ParameterLocation) -> bool:
     """Return whether a place of the request is meant to follow its schema."""
     return case.meta is not None and not case.meta.is_negative_at(location)
+
+
+def _authorization(person: Person) -> dict[str, str]:
+    return {"Authorization": f"Bearer {person.token}"}
 
 
 def _unique(key: str) -> str:
