@@ -15,7 +15,7 @@ from messaging_client.commands import (
     ReadConversation,
     SendMessage,
 )
-from messaging_client.consistency import Freshness
+from messaging_client.consistency import MOST_TOKENS, Freshness
 from messaging_client.errors import (
     BadRequestError,
     ConflictError,
@@ -53,11 +53,12 @@ from messaging_client.models import (
 )
 from messaging_client.paging import Page, Pages
 from messaging_client.receipts import Receipt
-from messaging_client.retries import NO_RETRIES, Retries, Retry, Trouble
+from messaging_client.retries import NO_RETRIES, Retries, Retry, Trouble, trouble_of
 from messaging_client.stream import MessageUpdate, ReadUpdate, Stream, Update
 from messaging_client.transport import VERSION, http_client
 
 __all__ = [
+    "MOST_TOKENS",
     "NO_RETRIES",
     "UNSET",
     "VERSION",
@@ -110,4 +111,5 @@ __all__ = [
     "Update",
     "UsernameTakenError",
     "http_client",
+    "trouble_of",
 ]

@@ -19,7 +19,7 @@ class AccountCalls:
 
     @property
     def is_logged_in(self) -> bool:
-        """Whether there is a session, as far as is known here."""
+        """Whether there was a login and no logout; the service may have ended the session."""
         return self._caller.session.is_open
 
     def register(self, username: str, email: str, password: str) -> Account:

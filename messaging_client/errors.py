@@ -15,12 +15,20 @@ class MessagingError(Exception):
 
     Attributes:
         request_id: The `X-Request-ID` of the request, for the operator; "" if nothing was sent.
+        asked: Method and path of the request; "" if nothing was sent.
+        reason: What happened, in words without secrets.
         tried_before: Whether an earlier attempt of the same call failed without an answer that
             says what became of it, so that it may have had its effect.
     """
 
     request_id = ""
     tried_before = False
+
+    def __init__(self, reason: str, *, asked: str = "") -> None:
+        """Say what happened, and to which request."""
+        self.reason = reason
+        self.asked = asked
+        super().__init__(f"{asked}: {reason}" if asked else reason)
 
 
 class NotLoggedInError(MessagingError):
@@ -52,7 +60,12 @@ class ProblemError(MessagingError):
     """
 
     def __init__(
-        self, problem: Mapping[str, Any], *, status: int, retry_after: float | None = None
+        self,
+        problem: Mapping[str, Any],
+        *,
+        status: int,
+        asked: str = "",
+        retry_after: float | None = None,
     ) -> None:
         """Tell what the document `problem` says, which may lack any member."""
         self.type = str(problem.get("type", "about:blank"))
@@ -64,7 +77,8 @@ class ProblemError(MessagingError):
         self.retry_after = retry_after
         self.request_id = str(problem.get("request_id", ""))
         fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in self.errors.items())
-        super().__init__(f"{status} {self.detail}" + (f" ({fields})" if fields else ""))
+        reason = f"{status} {self.detail}" + (f" ({fields})" if fields else "")
+        super().__init__(reason, asked=asked)
 
 
 class BadRequestError(ProblemError):
@@ -170,19 +184,28 @@ _BY_SLUG: Mapping[str, type[ProblemError]] = MappingProxyType(
 def problem_of(answer: httpx.Response) -> ProblemError:
     """Return the error that a refusing answer stands for, whoever gave it."""
     error = problem_error(
-        _document(answer), status=answer.status_code, retry_after=_retry_after(answer)
+        _document(answer),
+        status=answer.status_code,
+        asked=f"{answer.request.method} {answer.request.url.path}",
+        retry_after=_retry_after(answer),
     )
     error.request_id = error.request_id or answer.headers.get("X-Request-ID", "")
     return error
 
 
 def problem_error(
-    problem: Mapping[str, Any], *, status: int, retry_after: float | None = None
+    problem: Mapping[str, Any],
+    *,
+    status: int,
+    asked: str = "",
+    retry_after: float | None = None,
 ) -> ProblemError:
     """Return the error of the class that suits the problem document."""
     slug = str(problem.get("type", "")).rpartition("/")[2]
     by_status = _BY_STATUS.get(status, ServerError if status >= 500 else ProblemError)
-    return _BY_SLUG.get(slug, by_status)(problem, status=status, retry_after=retry_after)
+    return _BY_SLUG.get(slug, by_status)(
+        problem, status=status, asked=asked, retry_after=retry_after
+    )
 
 
 def _document(answer: httpx.Response) -> Mapping[str, Any]:

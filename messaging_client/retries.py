@@ -147,7 +147,7 @@ class Attempts:
         locked = (retry_after or 0.0) > retries.longest_retry_after_s
         if locked or now - began + pause >= retries.patience_s(trouble):
             raise error
-        retry = Retry(trouble=trouble, reason=str(error), attempt=self._failures, pause_s=pause)
+        retry = Retry(trouble=trouble, reason=error.reason, attempt=self._failures, pause_s=pause)
         _log.debug("attempt %d failed (%s): pausing %.3f s", retry.attempt, retry.reason, pause)
         retries.on_retry(retry)
         retries.sleep(pause)

@@ -64,7 +64,7 @@ class Session:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a session, as far as is known here."""
+        """Whether a session was started and not closed here; the service may have ended it."""
         return self._tokens is not None
 
     def log_in(self, credentials: Credentials, *, remember: bool) -> None:
@@ -141,7 +141,6 @@ class Session:
             return self._granted(self._transport.send(call))
         except UnauthorizedError:
             if self._remembered is None:
-                self._tokens = None
                 raise
         return self._granted_for(self._remembered)
 

@@ -130,7 +130,7 @@ def connection_failed(
 ) -> ConnectionFailedError:
     """Return the error for a call that got no answer."""
     reason = str(cause) or type(cause).__name__
-    error = ConnectionFailedError(f"{call.method} {call.path.partition('?')[0]}: {reason}")
+    error = ConnectionFailedError(reason, asked=f"{call.method} {call.path.partition('?')[0]}")
     error.request_id = request_id
     return error
 
