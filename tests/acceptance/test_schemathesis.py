@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import httpx
 import pytest
 
 from tests.fuzzing.run import Fuzzer
-from tests.running_stack import RunningStack, running_stack, wait_until
+from tests.running_stack import RunningStack, running_stack
 
 # A minute on two quiet cores; a busy machine takes longer.
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
