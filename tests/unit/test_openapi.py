@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
-import jsonschema_rs
 import pytest
-from flask import Flask
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-import auth_api.app
-from auth_api.settings import FailureLimits, Lifetimes, PasswordSettings
-from auth_api.settings import Settings as AuthSettings
-from runtime.ids import AccountId, new_id
-from runtime.settings import DatabaseSettings, QueueSettings, RedisSettings, Secret
-from tests.command_harness import NOWHERE, commands_of
-from tests.query_harness import app_for
-from tests.unit.auth_api.keys import write_key
-from web.app import ApiSettings
+from tests.documents import SERVICES, Node, document, operations, resolved, validator
 from web.catalogue import CATALOGUE
 
 pytestmark = pytest.mark.unit
 
-SERVICES = ("auth", "command", "query")
-QUEUE = QueueSettings(
-    partitions=4, limit=10, retention_seconds=60, batch_size=100, bell_ttl_seconds=5
-)
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 EVERYWHERE = {"X-Request-ID", "X-Content-Type-Options", "Cache-Control"}
@@ -45,59 +26,6 @@ WITH_STATUS = {
 }
 ALWAYS = {"400", "405", "406", "408", "413", "414", "422", "431", "500", "501", "503", "505"}
 UNGUARDED = {"register", "login", "refresh", "jwks", "healthz", "readyz"}
-
-Node = dict[str, Any]
-
-
-def auth_app() -> Flask:
-    with tempfile.TemporaryDirectory() as folder:
-        write_key(Path(folder), "key-1")
-        return auth_api.app.create_app(
-            AuthSettings(
-                api=ApiSettings(
-                    service="auth", log_level="INFO", public_url="http://127.0.0.1", title="Auth"
-                ),
-                database=DatabaseSettings(
-                    url=NOWHERE.database_url("auth_api"), password=Secret("-")
-                ),
-                database_pool=1,
-                redis=RedisSettings(url=NOWHERE.redis_url(), password=Secret("-")),
-                signing_keys=Path(folder),
-                lifetimes=Lifetimes(),
-                passwords=PasswordSettings(memory_kib=64, passes=1, lanes=1),
-                failures=FailureLimits(),
-            )
-        )
-
-
-@functools.cache
-def document(service: str) -> Node:
-    # Nothing listens there: making an app connects to nothing.
-    apps: Mapping[str, Callable[[], Flask]] = {
-        "auth": auth_app,
-        "command": lambda: commands_of(AccountId(new_id()), NOWHERE, QUEUE).app,
-        "query": lambda: app_for(NOWHERE),
-    }
-    made: Node = apps[service]().test_client().get(f"/{service}/v1/openapi.json").get_json()
-    return made
-
-
-def resolved(service: str, node: Node) -> Node:
-    while "$ref" in node:
-        found: Any = document(service)
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        node = found
-    return node
-
-
-def operations() -> Iterator[tuple[str, str, str, Node, Node]]:
-    for service in SERVICES:
-        for path, item in document(service)["paths"].items():
-            for method, operation in item.items():
-                if method != "parameters":
-                    yield service, path, method, item, operation
-
 
 EACH = pytest.mark.parametrize(
     ("service", "path", "item", "operation"),
@@ -245,30 +173,3 @@ def test_links_lead_to_operations_and_fill_their_parameters() -> None:
                 assert set(link.get("parameters", {})) <= known
                 links += 1
     assert links > 20
-
-
-def validator(service: str, schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    whole = {**schema, "components": document(service)["components"]}
-    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
-
-
-_RAISED = re.compile(r'CATALOGUE\["([a-z-]+)"\]')
-_TYPES = re.compile(r"/problems/([a-z]+(?:-[a-z]+)*)")
-_ROOT = Path(__file__).parents[2]
-
-
-def test_what_the_code_can_raise_is_what_the_catalogue_explains() -> None:
-    sources = [
-        path.read_text(encoding="utf-8")
-        for room in ("auth_api", "command_api", "query_api", "web")
-        for path in (_ROOT / room).rglob("*.py")
-    ]
-    gateway = (_ROOT / "ops/nginx/problems.conf").read_text(encoding="utf-8")
-    raised = {slug for source in sources for slug in _RAISED.findall(source)}
-    answered = {slug for slug in _TYPES.findall(gateway) if slug != "slug"}
-    assert raised | answered <= set(CATALOGUE)
-    documented = {slug for one in operations() for slug in _TYPES.findall(str(one[4]))}
-    # Nobody calls the documents' own paths with these: they are the gateway's for other paths.
-    elsewhere = {"forbidden", "misdirected-request", "length-required"}
-    assert raised | answered <= documented | elsewhere
-    assert documented <= set(CATALOGUE)
