@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tests.fuzzing.run import Fuzzer
 
-# For each operation and phase of a round; rounds differ by their seeds.
-_A_ROUND = 100
+# A round: examples for each operation and phase, then walks along links. The seeds differ.
+_EXAMPLES = 100
+_WALKS = 5
 
 
 def main() -> int:
@@ -26,7 +27,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         fuzzer = Fuzzer(chosen.url, Path(folder))
         for seed in itertools.count(chosen.seed):
-            for verdict in fuzzer.round(seed=seed, examples=_A_ROUND):
+            for verdict in fuzzer.round(seed=seed, examples=_EXAMPLES, walks=_WALKS):
                 total += verdict.examples
                 answers += verdict.answers
                 if not verdict.passed:

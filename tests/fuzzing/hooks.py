@@ -59,6 +59,11 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
 
 
 @schemathesis.hook
+def after_call(context: HookContext, case: Case[Any], response: Response) -> None:
+    _VALUES.remember(response)
+
+
+@schemathesis.hook
 def filter_failure(
     context: HookContext, failure: Failure, case: Case[Any], response: Response
 ) -> bool:

@@ -18,8 +18,6 @@ from tests.fuzzing.documents import fetch, joined
 _ROOT = Path(__file__).parents[2]
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
 _GENERATED = re.compile(r"^  (\d+) generated", re.MULTILINE)
-# Hypothesis ends a walk along links early, where answers differ from one replay to the next.
-_WALKS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +40,14 @@ class Fuzzer:
         self._document = folder / "joined.json"
         self._document.write_text(json.dumps(joined(fetch(url))), encoding="utf-8")
 
-    def round(self, *, seed: int, examples: int) -> Iterator[Verdict]:
-        """Give every operation at most so many examples in each phase, then walk along links."""
+    def round(self, *, seed: int, examples: int, walks: int) -> Iterator[Verdict]:
+        """Give every operation at most so many examples in each phase, then walk along links.
+
+        Hypothesis ends a walk early, where answers differ from one replay to the next: so there
+        are several.
+        """
         yield self.run(seed, "--max-examples", str(examples))
-        for number in range(_WALKS):
+        for number in range(walks):
             yield self.run(1_000 * seed + number, "--max-examples", "100", "--phases", "stateful")
 
     def run(self, seed: int, *options: str) -> Verdict:

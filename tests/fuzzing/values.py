@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from schemathesis import Case
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.core.transport import Response
 from schemathesis.generation.meta import TestPhase
 
 from tests.fuzzing.documents import REQUEST_ID
@@ -39,6 +40,8 @@ class RealValues:
         first, second = self._send(me, PEER), self._send(me, people.new().name)
         self._message_id = first["message_id"]
         self._event_id, self._token = second["event_id"], second["consistency_token"]
+        # What a link may have put into a request already.
+        self._tokens = {self._token}
         self._pages = {
             "/query/v1/conversations": self._second_page("/query/v1/conversations", {}),
             "/query/v1/search": self._second_page("/query/v1/search", {"q": _WORD}),
@@ -59,6 +62,10 @@ class RealValues:
         if isinstance(case.body, dict) and good(case, ParameterLocation.BODY):
             self._body(case)
 
+    def remember(self, response: Response) -> None:
+        """Take note of the token in an answer."""
+        self._tokens.update(response.headers.get(_TOKEN.lower(), ()))
+
     def _chance(self) -> bool:
         return next(self._numbers) % _KEPT_OF != 0
 
@@ -67,11 +74,11 @@ class RealValues:
         if _KEY in case.headers:
             case.headers[_KEY] = _unique(str(case.headers[_KEY]))
         # A token is authenticated: only the service can make one.
-        if _TOKEN in case.headers:
+        if case.headers.get(_TOKEN, self._token) not in self._tokens:
             case.headers[_TOKEN] = self._token
 
     def _query(self, case: Case[Any]) -> None:
-        if "token" in case.query:
+        if case.query.get("token", self._token) not in self._tokens:
             case.query["token"] = self._token
             case.path_parameters["event_id"] = self._event_id
         # A cursor is authenticated, and belongs to one list.
