@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 from schemathesis import Case
-from schemathesis.core.failures import Failure
+from schemathesis.core.failures import Failure, ServerError
 from schemathesis.core.transport import Response
 from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
 
@@ -29,6 +30,7 @@ _REFUSING = {
     ("POST", "/auth/v1/password"),
     ("POST", "/command/v1/messages"),
 }
+_NOT_YET_VISIBLE = "/problems/not-yet-visible"
 _NO_INTEGER = "Not a valid integer."
 
 
@@ -41,6 +43,8 @@ def is_excused(failure: Failure, case: Case[Any], response: Response) -> bool:
             for field, reasons in refused.items()
             for reason in reasons
         )
+    if isinstance(failure, ServerError):
+        return _becomes_visible(response)
     return isinstance(failure, UseAfterFree) and _is_decided_later(case, response)
 
 
@@ -55,6 +59,19 @@ def _is_beyond_schemas(case: Case[Any], field: str, reason: str) -> bool:
 
 def _member(body: Any, field: str) -> Any:  # any JSON value
     return body.get(field) if isinstance(body, dict) else None
+
+
+def _becomes_visible(response: Response) -> bool:
+    # Asked not to wait, or on a busy machine, a query with a fresh token says 503 and when to ask
+    # again: it is no failure of the service if it then shows what was written.
+    told = response.status_code == 503 and response.json().get("type") == _NOT_YET_VISIBLE
+    if not told or "retry-after" not in response.headers:
+        return False
+    headers = {**response.request.headers, "Prefer": "wait=10"}
+    return httpx.get(response.request.url or "", headers=headers, timeout=30).status_code in {
+        200,
+        304,
+    }
 
 
 def _is_decided_later(case: Case[Any], response: Response) -> bool:
