@@ -67,7 +67,8 @@ def _becomes_visible(response: Response) -> bool:
     told = response.status_code == 503 and response.json().get("type") == _NOT_YET_VISIBLE
     if not told or "retry-after" not in response.headers:
         return False
-    headers = {**response.request.headers, "Prefer": "wait=10"}
+    given = {name: str(value) for name, value in response.request.headers.items()}
+    headers = {**given, "Prefer": "wait=10"}
     return httpx.get(response.request.url or "", headers=headers, timeout=30).status_code in {
         200,
         304,

@@ -38,7 +38,14 @@ class Fuzzer:
         self._url = url
         self._folder = folder
         self._document = folder / "joined.json"
-        self._document.write_text(json.dumps(joined(fetch(url))), encoding="utf-8")
+        document = joined(fetch(url))
+        self._document.write_text(json.dumps(document), encoding="utf-8")
+        self.operations = {
+            f"{method.upper()} {path}"
+            for path, item in document["paths"].items()
+            for method in item
+            if method != "parameters"
+        }
 
     def round(self, *, seed: int, examples: int, walks: int) -> Iterator[Verdict]:
         """Give every operation at most so many examples in each phase, then walk along links.
