@@ -146,6 +146,11 @@ class BrokerSettings:
         )
 
 
+def read_access_lifetime(reader: Reader) -> int:
+    """Return how many seconds an access token lives: so long an ended session is to be listed."""
+    return reader.integer("MESSAGING_ACCESS_LIFETIME", 300)
+
+
 @dataclass(frozen=True, kw_only=True)
 class QueueSettings:
     """The shape of the event queue; `partitions` may not change once events exist."""
