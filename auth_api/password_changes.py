@@ -9,7 +9,10 @@ from auth_api.confirmations import Confirmations
 from auth_api.errors import PasswordWrongError
 from auth_api.passwords import Passwords
 from auth_api.sessions import Sessions
+from runtime.logging import get_logger
 from web.guard import Identity
+
+_log = get_logger(__name__)
 
 
 class PasswordChanges:
@@ -45,3 +48,4 @@ class PasswordChanges:
             if not self._accounts.replace_hash_in(tx, known, hashed):
                 raise PasswordWrongError
             self._sessions.end_in(tx, who.account_id, keep=who.session_id)
+        _log.info("password.changed", account=who.account_id, session=who.session_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import jwt
@@ -18,6 +19,7 @@ from auth_api.sessions import Client, Sessions
 from auth_api.settings import Lifetimes
 from auth_api.tokens import Grant
 from runtime.ids import AccountId, SessionId
+from runtime.settings import Reader
 from tests.integration.auth_api.conftest import Auth, MakeAuth, bearer, csrf, refresh
 from web.revocations import RevocationList
 
@@ -158,6 +160,62 @@ def test_a_session_that_nobody_uses_ends_after_a_week(
         rotation.refresh(grant.session_id, grant.refresh_id)
 
 
+def test_lifetimes_are_those_of_the_settings(  # fixtures
+    monkeypatch: pytest.MonkeyPatch,
+    sessions: Sessions,
+    engine: Engine,
+    redis: Redis,
+    clock: Clock,
+    grant: Grant,
+) -> None:
+    for name, value in (("SESSION_LIFETIME", "100"), ("SESSION_IDLE", "40")):
+        monkeypatch.setenv(f"MESSAGING_{name}", value)
+    short = Lifetimes.read(Reader())
+    opened = Sessions(engine, RevocationList(redis), lifetimes=short, clock=clock)
+    busy = opened.open(credentials(grant.account_id), CLIENT)
+    lazy = opened.open(credentials(grant.account_id), CLIENT)
+    rotation = Rotation(engine, opened, lifetimes=short, clock=clock)
+    for _ in range(3):
+        clock.pass_seconds(30)
+        busy = rotation.refresh(busy.session_id, busy.refresh_id)
+    assert busy.ends_at - clock.now == timedelta(seconds=10)
+    clock.pass_seconds(10)
+    for late in (lazy, busy):
+        with pytest.raises(SessionRevokedError):
+            rotation.refresh(late.session_id, late.refresh_id)
+
+
+def test_without_a_grace_a_second_use_is_a_replay(
+    sessions: Sessions, engine: Engine, clock: Clock, grant: Grant
+) -> None:
+    rotation = Rotation(engine, sessions, lifetimes=Lifetimes(grace=0), clock=clock)
+    rotation.refresh(grant.session_id, grant.refresh_id)
+    clock.pass_seconds(0.001)
+    with pytest.raises(SessionRevokedError):
+        rotation.refresh(grant.session_id, grant.refresh_id)
+
+
+def test_old_sessions_are_forgotten_with_where_they_came_from(
+    sessions: Sessions, grant: Grant, clock: Clock, superuser: Engine
+) -> None:
+    idle = sessions.open(credentials(grant.account_id), CLIENT)
+    sessions.end(grant.account_id, grant.session_id)
+    clock.pass_seconds(86_401)
+    live = sessions.open(credentials(grant.account_id), CLIENT)
+    assert ids(superuser) == {idle.session_id, live.session_id}
+    sessions.end(grant.account_id, live.session_id)
+    fresh = sessions.open(credentials(grant.account_id), CLIENT)
+    assert ids(superuser) == {idle.session_id, live.session_id, fresh.session_id}
+    clock.pass_seconds(7 * 86_400)
+    last = sessions.open(credentials(grant.account_id), CLIENT)
+    assert ids(superuser) == {fresh.session_id, last.session_id}
+
+
+def ids(superuser: Engine) -> set[SessionId]:
+    with superuser.connect() as connection:
+        return set(connection.execute(text("SELECT id FROM identity.session")).scalars())
+
+
 def test_a_session_that_never_was_cannot_be_refreshed(rotation: Rotation, grant: Grant) -> None:
     with pytest.raises(RefreshTokenInvalidError):
         rotation.refresh(SessionId(uuid4()), grant.refresh_id)
@@ -253,6 +311,32 @@ def test_a_forged_refresh_token_ends_nobodys_session(auth: Auth) -> None:
     answer = attacker.post("/auth/v1/token", headers={"X-CSRF-TOKEN": claims["csrf"]})
     assert answer.get_json()["type"] == "/problems/refresh-token-invalid"
     assert refresh(client).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"crit": ["exp"]}, {"jku": "https://evil.example/"}, {"x5u": "https://evil.example/"},
+     {"jwk": {"kty": "OKP"}}, {"x5c": ["MIIB"]}, {"kid": "key-2"}],
+    ids=lambda header: next(iter(header)),
+)  # fmt: skip
+def test_a_refresh_token_whose_header_leads_elsewhere_is_refused(
+    auth: Auth, header: dict[str, Any]
+) -> None:
+    auth.register()
+    client, _ = auth.logged_in()
+    token = csrf(client)
+    cookie = client.get_cookie("refresh_token_cookie", path="/auth/v1")
+    assert cookie is not None
+    claims = jwt.decode(cookie.value, options={"verify_signature": False})
+    key = auth.app.extensions["messaging-auth"].keys.current().private
+    good = jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": "key-1"})
+    client.set_cookie("refresh_token_cookie", good, path="/auth/v1")
+    assert client.post("/auth/v1/token", headers=token).status_code == 200
+    forged = jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": "key-1", **header})
+    client.set_cookie("refresh_token_cookie", forged, path="/auth/v1")
+    answer = client.post("/auth/v1/token", headers=token)
+    assert answer.status_code == 401
+    assert answer.get_json()["type"] == "/problems/refresh-token-invalid"
 
 
 def test_logout_ends_the_session_and_clears_the_cookies(auth: Auth, redis: Redis) -> None:
