@@ -13,7 +13,7 @@ from auth_api.errors import TooManyFailuresError
 from auth_api.failures import LoginFailures
 from auth_api.settings import FailureLimits, PasswordSettings
 from tests.integration.auth_api.conftest import PASSWORD, Auth, MakeAuth, bearer
-from tests.unit.auth_api.argon2 import counted_verifications
+from tests.unit.auth_api.hashing import counted_verifications
 
 
 def test_a_login_gives_an_access_token_and_a_refresh_cookie(auth: Auth) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from auth_api.passwords import Passwords, is_common, normalised
 from auth_api.settings import PasswordSettings
-from tests.unit.auth_api.argon2 import counted_verifications
+from tests.unit.auth_api.hashing import counted_verifications
 
 pytestmark = pytest.mark.unit
 
