@@ -34,6 +34,7 @@ def test_a_login_gives_an_access_token_and_a_refresh_cookie(auth: Auth) -> None:
     for attribute in ("SameSite=Strict", "Path=/;"):
         assert attribute in csrf_cookie
     assert "Secure" not in refresh_cookie + csrf_cookie
+    assert max(map(len, (refresh_cookie, csrf_cookie))) < 1_024  # Browsers keep 4,096 bytes.
 
 
 def test_cookies_are_secure_where_the_public_address_is(make_auth: MakeAuth) -> None:

@@ -350,6 +350,7 @@ def test_logout_ends_the_session_and_clears_the_cookies(auth: Auth, redis: Redis
     assert answer.data == b""
     assert "Content-Type" not in answer.headers
     assert len(answer.headers.getlist("Set-Cookie")) == 2
+    assert answer.headers["Clear-Site-Data"] == '"cache"'
     assert client.get_cookie("refresh_token_cookie", path="/auth/v1") is None
     assert client.get_cookie("csrf_refresh_token") is None
     assert kept is not None

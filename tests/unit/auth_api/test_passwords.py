@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from auth_api.passwords import Passwords, is_common, normalised
+from auth_api.passwords import LONGEST, SHORTEST, Passwords, _common, is_common, normalised
 from auth_api.settings import PasswordSettings
 from tests.unit.auth_api.hashing import counted_verifications
 
@@ -63,3 +63,16 @@ def test_others_are_not(password: str) -> None:
 
 def test_the_same_characters_typed_differently_are_one_password() -> None:
     assert normalised("Ju\u0308rgen") == normalised("J\u00fcrgen")
+
+
+def test_the_list_holds_more_than_three_thousand_that_could_be_chosen() -> None:
+    assert len([one for one in _common() if SHORTEST <= len(one) <= LONGEST]) > 3_000
+
+
+def test_every_character_of_a_long_password_counts() -> None:
+    passwords = Passwords(CHEAP)
+    long = "x" * (LONGEST - 1)
+    hashed = passwords.hash(long + "y")
+    assert passwords.matches(long + "y", hashed)
+    for other in (long, long + "Y", long + "z", long + "y "):
+        assert not passwords.matches(other, hashed)
