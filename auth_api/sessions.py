@@ -17,8 +17,7 @@ from database.models import identity
 from runtime.clock import Clock, utc_now
 from runtime.ids import AccountId, SessionId, new_id
 from runtime.logging import get_logger
-from runtime.revocations import listed_seconds
-from web.revocations import RevocationList
+from runtime.revocations import RevocationList, listed_seconds
 
 _LONGEST_TEXT = 512
 # How long a session that has ended is remembered, at least; until the next login of its account.
@@ -179,7 +178,7 @@ class Sessions:
         """
         for session_id in session_ids:
             _log.info("session.ended", session=session_id)
-            self._revocations.revoke(session_id, seconds=listed_seconds(self._lifetimes.access))
+            self._revocations.revoke(session_id, lifetime=self._lifetimes.access)
 
 
 def issue_refresh_token(tx: sa.Connection, session_id: SessionId, now: datetime) -> UUID:

@@ -13,10 +13,9 @@ from sqlalchemy import Engine, create_engine, text
 from runtime.clock import utc_now
 from runtime.errors import UnavailableError
 from runtime.ids import Epoch, SessionId
-from runtime.revocations import COMPLETE_KEY
+from runtime.revocations import COMPLETE_KEY, RevocationList
 from tests.integration.auth_api.conftest import Auth, MakeAuth
 from tests.servers import Servers
-from web.revocations import RevocationList
 from workers.revocations import EndedSessions
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -110,5 +109,5 @@ def test_a_session_listed_as_ended_is_refused_even_before_the_list_is_complete(
 ) -> None:
     redis.delete(COMPLETE_KEY)
     session = SessionId(uuid4())
-    RevocationList(redis).revoke(session, seconds=60)
+    RevocationList(redis).revoke(session, lifetime=60)
     assert RevocationList(redis).is_revoked(session)

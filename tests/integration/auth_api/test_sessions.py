@@ -10,8 +10,8 @@ import pytest
 from redis import Redis
 
 from runtime.ids import SessionId
+from runtime.revocations import RevocationList
 from tests.integration.auth_api.conftest import Auth, MakeAuth, bearer, csrf, refresh
-from web.revocations import RevocationList
 
 
 def is_revoked(redis: Redis, session_id: SessionId) -> bool:
