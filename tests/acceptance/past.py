@@ -1,0 +1,167 @@
+"""Two people with a past, and all that names what they have got."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from runtime.ids import new_id
+from tests.acceptance.foreign import Foreign, outcome
+from tests.acceptance.people import WAIT, Person, Register
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Two people with a past, somebody who is left alone, and what the two have got."""
+
+    alice: Person
+    bob: Person
+    quiet: Person
+    commands: tuple[httpx.Response, ...]
+    words: tuple[str, ...]
+    register: Register
+
+    @property
+    def message_ids(self) -> list[str]:
+        """The ids of all messages, deleted ones included."""
+        return sorted({c.json()["message_id"] for c in self.commands if "message_id" in c.json()})
+
+    def answers(self, what: str) -> list[str]:
+        """Return a member of every command's answer."""
+        return [command.json()[what] for command in self.commands]
+
+    def view(self) -> dict[str, Any]:
+        """Return all that the two can see."""
+        return {
+            f"{me.username} {path}": outcome(me.http.get(path, headers=self._fresh))
+            for me, peer in ((self.alice, self.bob), (self.bob, self.alice))
+            for path in self._paths(peer)
+        } | {
+            f"{me.username} {place}": outcome(me.http.get(place, headers=WAIT))
+            for me in (self.alice, self.bob)
+            for place in (command.headers["Location"] for command in self.commands)
+        }
+
+    @property
+    def _fresh(self) -> dict[str, str]:
+        return {**WAIT, "Consistency-Token": ",".join(self.answers("consistency_token"))}
+
+    def _paths(self, peer: Person) -> list[str]:
+        talk = f"/query/v1/conversations/{peer.username}/messages"
+        return [
+            *("/auth/v1/me", "/auth/v1/sessions", "/query/v1/conversations", "/query/v1/unread"),
+            *(f"{talk}{rest}" for rest in ("?include=deleted", "", "/unread", "/last?from=any")),
+            *(f"/query/v1/messages/{one}?include=deleted" for one in self.message_ids),
+        ]
+
+
+def make_world(register: Register) -> World:
+    """Register two people who have done all that can be done, and return what came of it."""
+    alice, bob, quiet = (register(name) for name in ("alice", "bob", "quiet"))
+    words = tuple(f"w{secrets.token_hex(6)}" for _ in range(8))
+    return World(
+        alice=alice,
+        bob=bob,
+        quiet=quiet,
+        commands=tuple(_past(alice, bob, register("friend"), words)),
+        words=words,
+        register=register,
+    )
+
+
+def _past(alice: Person, bob: Person, friend: Person, words: tuple[str, ...]) -> Iterator[Any]:
+    sent = [alice.send(bob, words[0]), bob.send(alice, words[1])]
+    sent += [alice.send(bob, words[2]), alice.send(bob, words[3])]
+    yield from sent
+    changed, gone, hidden = (
+        f"messages/{one.json()['message_id']}" for one in (*sent[:1], *sent[2:])
+    )
+    yield alice.command("PATCH", changed, {"body": words[4], "subject": words[5]})
+    yield alice.command("DELETE", gone)
+    yield bob.command("DELETE", f"{hidden}?for=me")
+    yield bob.command("POST", f"conversations/{alice.username}/read", {"up_to": 1})
+    yield bob.command("PATCH", changed, {"body": words[6]})
+    # Each of the two has a second conversation, so that lists have pages.
+    yield alice.send(friend, words[7])
+    yield bob.send(friend, words[7])
+
+
+def foreign_in(world: World) -> Foreign:
+    """Return all that the two have got, by the parameters and fields that may name it."""
+    pair = (world.alice, world.bob)
+    names = [one.username for one in pair]
+    tokens = world.answers("consistency_token")
+    sessions = [session["id"] for one in pair for session in one.see("/auth/v1/sessions")["items"]]
+    conversations = world.alice.see("conversations")["items"]
+    values: dict[str, Any] = {
+        "path.message_id": [*world.message_ids[:4], conversations[0]["conversation_id"]],
+        "path.event_id": world.answers("event_id")[3:],
+        "path.session_id": sessions,
+        "path.username": names,
+        "query.token": tokens[3:],
+        "query.cursor": _cursors(world),
+        "query.q": [*world.words[1:6], f"{world.words[1]} {world.words[4]}"],
+        "query.with": names,
+        "query.limit": ["200"],
+        "query.before": ["1000"],
+        "query.after": ["0"],
+        "header.Consistency-Token": [",".join(tokens)],
+        "header.Prefer": ["wait=1"],
+        "header.If-None-Match": [",".join(_tags(world))],
+        # They change nothing of what is seen; keys have a test of their own.
+        "header.X-Request-ID": [],
+        "header.traceparent": [],
+        "header.Idempotency-Key": [],
+        "body.to": [world.quiet.username],
+        "body.body": [world.words[1]],
+        "body.subject": [world.words[5]],
+        "body.up_to": [1],
+        "body.message_id": world.message_ids,
+        "body.username": names,
+        "body.email": [world.alice.email],
+        "body.password": [world.quiet.password],
+        "body.current_password": [world.quiet.password],
+        "body.new_password": ["correct horse battery"],
+    }
+    known = {*names, *world.words, *tokens, *world.message_ids, *sessions}
+    known |= {one["conversation_id"] for one in conversations}
+    known |= {*world.answers("event_id"), *(one.email for one in pair)}
+    return Foreign(values=values, nobodys=_nobodys(world), secrets=frozenset(known))
+
+
+def _nobodys(world: World) -> dict[str, Any]:
+    token = world.quiet.send(world.register("nobody"), "x").json()["consistency_token"]
+    return {
+        **dict.fromkeys(("path.message_id", "path.event_id", "path.session_id"), str(new_id())),
+        # That somebody exists is no secret: nobody knows the quiet one.
+        **dict.fromkeys(("path.username", "query.with", "body.username"), world.quiet.username),
+        "query.token": token,
+        "query.cursor": "A" * 64,
+        "query.q": "unheard",
+        "header.Consistency-Token": token,
+        "header.If-None-Match": 'W/"0"',
+        "body.message_id": str(new_id()),
+        "body.password": "not the password",
+        "body.current_password": "not the password",
+    }
+
+
+def _cursors(world: World) -> list[str]:
+    """Return the cursors of the lists of the two, whichever lists there are."""
+    cursors = []
+    for person in (world.alice, world.bob):
+        for path in ("conversations?limit=1", f"search?limit=1&q={world.words[7]}"):
+            page = person.http.get(f"/query/v1/{path}")
+            link = page.json().get("next") or ""
+            cursors += [link.partition("cursor=")[2]] if "cursor=" in link else []
+    assert cursors
+    return cursors
+
+
+def _tags(world: World) -> list[str]:
+    lists = ("conversations", "unread", f"conversations/{world.bob.username}/messages")
+    return [world.alice.http.get(f"/query/v1/{path}").headers["ETag"] for path in lists]
