@@ -37,8 +37,8 @@ def of_query(operation: Operation) -> list[Parameter]:
     return [p for p in operation.parameters if p["in"] == "query"]
 
 
-def required(operation: Operation) -> list[tuple[str, str]]:
-    return [(p["name"], "word") for p in of_query(operation) if p.get("required")]
+def required(operation: Operation) -> dict[str, str]:
+    return {p["name"]: "word" for p in of_query(operation) if p.get("required")}
 
 
 def test_an_integer_out_of_range_or_of_another_form_is_named(
@@ -50,10 +50,10 @@ def test_an_integer_out_of_range_or_of_another_form_is_named(
             schema = parameter["schema"]
             if schema["type"] != "integer":
                 continue
-            name = parameter["name"]
+            name: str = parameter["name"]
             out_of_range = (str(schema["minimum"] - 1), str(schema["maximum"] + 1))
             for value in (*NO_INTEGERS, *out_of_range):
-                query = [*required(operation), (name, value)]
+                query = required(operation) | {name: value}
                 answer = people[0].http.get(address(operation), params=query)
                 told = problem(answer, 422, "invalid-fields")
                 assert list(told["errors"]) == [name], (operation, value)
@@ -67,13 +67,12 @@ def test_a_query_parameter_that_is_unknown_or_repeated_is_named(
     http = people[0].http
     for operation in asked:
         good = required(operation)
-        answer = http.get(address(operation), params=[*good, ("nobody-knows", "1")])
+        answer = http.get(address(operation), params={**good, "nobody-knows": "1"})
         assert list(problem(answer, 422, "invalid-fields")["errors"]) == ["nobody-knows"]
         for parameter in of_query(operation):
             name = parameter["name"]
-            twice = [(name, "1"), (name, "1")]
-            rest = [pair for pair in good if pair[0] != name]
-            answer = http.get(address(operation), params=[*rest, *twice])
+            twice = [*(good | {name: "1"}).items(), (name, "1")]
+            answer = http.get(address(operation), params=tuple(twice))
             assert list(problem(answer, 422, "invalid-fields")["errors"]) == [name], operation
 
 
@@ -83,7 +82,7 @@ def test_an_unknown_word_for_a_choice_is_named(people: People, asked: list[Opera
             for value in (
                 ("", "nothing-known", "DELETED", "a\0") if "enum" in parameter["schema"] else ()
             ):
-                query = [*required(operation), (parameter["name"], value)]
+                query = required(operation) | {parameter["name"]: value}
                 answer = people[0].http.get(address(operation), params=query)
                 told = problem(answer, 422, "invalid-fields")
                 assert list(told["errors"]) == [parameter["name"]], (operation, value)
