@@ -10,6 +10,7 @@ from redis import Redis
 
 from command_api.directory import Directory
 from command_api.handlers.context import Tools
+from command_api.outcomes import QueryApi
 from command_api.problems import STATUSES
 from command_api.routes.batch import batch
 from command_api.routes.conversations import conversations
@@ -38,6 +39,9 @@ Accepts writes and deletes.
 **202 is a promise**: the event is on disk and will be applied, rejected with a reason, or set aside
 where an operator sees it. It is never lost. Whether a message exists and is yours is decided when
 the event is applied: look at `Location`, or send the `Consistency-Token` with any query.
+
+Send or edit a message with `Prefer: wait=N`, and the answer shows it once that is applied: 201 or
+200. If it is not within N seconds, 1 to 10, the answer is the usual 202.
 
 Give a command an `Idempotency-Key`, and it can be repeated without a second effect.
 """
@@ -94,6 +98,7 @@ def _tools(settings: CommandSettings, client: Redis) -> Tools:
         rate=settings.rate,
         wake=partial(wake_projector, celery),
         clock=utc_now,
+        outcomes=QueryApi(settings.query_url),
     )
 
 

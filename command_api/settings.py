@@ -18,7 +18,10 @@ from web.app import ApiSettings
 
 @dataclass(frozen=True, kw_only=True)
 class CommandSettings:
-    """Where the command API finds its parts, and what an account may send."""
+    """Where the command API finds its parts, and what an account may send.
+
+    `query_url` is where the query API answers, for clients that wait; by default through NGINX.
+    """
 
     api: ApiSettings
     database: DatabaseSettings
@@ -28,12 +31,14 @@ class CommandSettings:
     rate: RateLimit
     jwks_url: str
     consistency_key: Secret
+    query_url: str
 
     @classmethod
     def read(cls, reader: Reader) -> CommandSettings:
         """Read all groups."""
+        api = ApiSettings.read(reader, title="Messaging: commands")
         return cls(
-            api=ApiSettings.read(reader, title="Messaging: commands"),
+            api=api,
             database=DatabaseSettings.read(reader),
             redis=RedisSettings.read(reader),
             broker=BrokerSettings.read(reader),
@@ -44,4 +49,5 @@ class CommandSettings:
             ),
             jwks_url=reader.url("MESSAGING_JWKS_URL"),
             consistency_key=reader.secret("MESSAGING_CONSISTENCY_KEY_FILE"),
+            query_url=reader.url("MESSAGING_QUERY_URL", f"{api.public_url}/query/v1"),
         )

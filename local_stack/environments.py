@@ -31,6 +31,7 @@ def of_api(context: Context, name: str) -> dict[str, str]:
     environment["MESSAGING_EVENT_PARTITIONS"] = str(context.state.record.event_partitions)
     if name == "command_api":
         environment |= _broker(context, name)
+        environment["MESSAGING_QUERY_URL"] = _api_url(context, "query")
     else:
         environment["MESSAGING_AUTH_READY_URL"] = f"{_api_url(context, 'auth')}/readyz"
         environment["MESSAGING_COMMAND_READY_URL"] = f"{_api_url(context, 'command')}/readyz"

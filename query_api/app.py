@@ -16,9 +16,11 @@ from query_api.reads.nodes import Nodes
 from query_api.reads.peers import Peers
 from query_api.reads.reader import Reader as ReadModelReader
 from query_api.reads.replica import Replica
+from query_api.reads.search import Search
 from query_api.reads.sessions import EndedSessions
+from query_api.reads.stamps import Stamps
 from query_api.reads.unread import UnreadCounts
-from query_api.routes import conversations, events, messages
+from query_api.routes import conversations, events, messages, search
 from query_api.routes.requests import Reads, serve
 from query_api.schemas.parameters import HEADERS
 from query_api.settings import Settings
@@ -99,10 +101,13 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
 
 def _reads(replica: Replica, key: Secret) -> Reads:
     reader = ReadModelReader(replica)
+    peers = Peers()
     return Reads(
-        messages=Messages(reader, Peers()),
+        messages=Messages(reader, peers),
         conversations=Conversations(reader),
         unread=UnreadCounts(reader),
+        search=Search(reader, peers),
+        stamps=Stamps(reader, peers),
         events=Events(reader),
         tokens=ConsistencyTokens(key),
         cursors=Cursors(key),
@@ -112,8 +117,8 @@ def _reads(replica: Replica, key: Secret) -> Reads:
 def _register(api: Api) -> None:
     for name, header in HEADERS.items():
         api.spec.components.parameter(name, "header", header)
-    for blueprint in (conversations.blueprint, messages.blueprint, events.blueprint):
-        api.register_blueprint(blueprint, parameters=list(HEADERS))
+    for routes in (conversations, messages, search, events):
+        api.register_blueprint(routes.blueprint, parameters=list(HEADERS))
 
 
 def _system(settings: Settings, client: redis.Redis) -> dict[str, Check]:

@@ -102,7 +102,12 @@ class Commands:
         return self.call("POST", "batch", key=key, json={"commands": commands})
 
 
-def settings_for(servers: Servers, queue: QueueSettings, rate: RateLimit) -> CommandSettings:
+def settings_for(
+    servers: Servers,
+    queue: QueueSettings,
+    rate: RateLimit,
+    query_url: str = "http://127.0.0.1:1/query/v1",
+) -> CommandSettings:
     secret = Secret("not a secret")
     return CommandSettings(
         api=ApiSettings(
@@ -118,12 +123,18 @@ def settings_for(servers: Servers, queue: QueueSettings, rate: RateLimit) -> Com
         rate=rate,
         jwks_url="http://127.0.0.1:1/",
         consistency_key=secret,
+        query_url=query_url,
     )
 
 
 def commands_of(
-    account: AccountId, servers: Servers, queue: QueueSettings, *, rate: RateLimit = GENEROUS
+    account: AccountId,
+    servers: Servers,
+    queue: QueueSettings,
+    *,
+    rate: RateLimit = GENEROUS,
+    **more: str,
 ) -> Commands:
     guard = Guard(BelievesAll(), NobodyRevoked())
-    app = create_app(settings_for(servers, queue, rate), guard=guard)
+    app = create_app(settings_for(servers, queue, rate, **more), guard=guard)
     return Commands(app=app, account=account)

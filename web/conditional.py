@@ -30,6 +30,15 @@ def has_current(etag: str) -> bool:
     return bool(given) and parse_etags(given).contains_weak(etag)
 
 
+def names_tags() -> bool:
+    """Return whether the present request's If-None-Match names entity tags, not `*` or none."""
+    given = request.environ.get("HTTP_IF_NONE_MATCH")
+    if not given:
+        return False
+    tags = parse_etags(given)
+    return bool(tags) and not tags.star_tag
+
+
 def not_modified(etag: str) -> Response:
     """Return the 304 for who has `etag` already."""
     response = Response(status=304, headers=_headers(etag))

@@ -200,7 +200,7 @@ def _write(transaction: Connection, partition: Partition, outcome: Outcome, now:
     applied = [event for event in outcome.recorded if event.outcome == "applied"]
     _erase(transaction, partition, applied, now)
     if applied:
-        read_model.apply(transaction, applied)
+        read_model.apply(transaction, partition, applied)
     log.redact(transaction, _deleted_for_everyone(applied))
 
 

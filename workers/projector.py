@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from psycopg2 import DataError, IntegrityError
 from sqlalchemy import Connection, Engine
@@ -27,6 +28,9 @@ from workers.batch import Counts, Outcome, apply_batch
 _log = get_logger(__name__)
 # A worker gives other partitions their turn after this; the bell is rung for the rest.
 _DRAIN_SECONDS = 5.0
+# Of the longest messages a whole batch would keep Postgres busy with their words for longer than a
+# statement may take.
+_BATCH_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +133,8 @@ class Projector:
                 if checkpoint is None:
                     return None
                 start = checkpoint.offset
-                entries = self._queue.read(partition, after=start, limit=self._batch_size)
+                read = self._queue.read(partition, after=start, limit=self._batch_size)
+                entries = _portion(read)
                 if not entries:
                     self._settle(transaction, checkpoint)
                     return start
@@ -250,6 +255,12 @@ class Projector:
 
     def _age(self, offset: Offset) -> float:
         return max(0.0, self._clock().timestamp() - offset.ms / 1000)
+
+
+def _portion(entries: list[Entry]) -> list[Entry]:
+    """Return as many of the first entries as make a batch by their length, at least one."""
+    lengths = accumulate(len(entry.envelope) for entry in entries)
+    return entries[: max(1, sum(length <= _BATCH_BYTES for length in lengths))]
 
 
 def _is_poison(error: BaseException) -> bool:

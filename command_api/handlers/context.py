@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from command_api.directory import Directory
+from command_api.outcomes import Outcomes
 from events.append import Idempotency, RateLimit
 from events.queue import EventQueue
 from runtime.clock import Clock
@@ -26,6 +27,7 @@ class Tools:
         rate: What each account may send.
         wake: Wakes the projector of a partition because of an event; never fails.
         clock: Tells the time.
+        outcomes: Knows what became of commands, for clients that wait.
     """
 
     queue: EventQueue
@@ -34,6 +36,7 @@ class Tools:
     rate: RateLimit
     wake: Wake
     clock: Clock
+    outcomes: Outcomes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ def accepted(answer: Answer) -> Response:
     (result,) = answer.results
     if isinstance(result, Refused):
         raise TypeError("a command alone is refused by an error")
-    headers = _headers(answer)
+    headers = headers_of(answer)
     headers["Location"] = f"/query/v1/events/{result.event_id}?token={result.consistency_token}"
     return json_response(_members(result), 202, headers)
 
@@ -28,10 +28,11 @@ def batch_accepted(answer: Answer) -> Response:
         result.problem if isinstance(result, Refused) else _members(result)
         for result in answer.results
     ]
-    return json_response({"results": results}, 202, _headers(answer))
+    return json_response({"results": results}, 202, headers_of(answer))
 
 
-def _headers(answer: Answer) -> dict[str, str]:
+def headers_of(answer: Answer) -> dict[str, str]:
+    """Return the headers that every answer to a command has, as far as they apply."""
     headers = {}
     if answer.tokens:
         headers[CONSISTENCY_TOKEN] = ",".join(answer.tokens)

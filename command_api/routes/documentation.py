@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import marshmallow as ma
 
 from web.blueprints import ApiBlueprint
+from web.message_schema import MESSAGE, MessageSchema
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -45,6 +46,15 @@ REQUEST_HEADERS: list[dict[str, Any]] = [
         "example": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     },
 ]
+PREFER: dict[str, Any] = {
+    "in": "header",
+    "name": "Prefer",
+    "description": "`wait=N`: seconds to wait, 1 to 10, for the command to be applied: then the "
+    "answer is its message. Without it nothing is waited for, and when the time is over the "
+    "answer is 202. A busy service may answer 202 at once.",
+    "schema": {"type": "string"},
+    "example": "wait=5",
+}
 _X_REQUEST_ID = {"$ref": "#/components/headers/X-Request-ID"}
 _LOCATION = {
     "description": "Where the event's status is told.",
@@ -59,6 +69,16 @@ _CONSISTENCY_TOKEN = {
 _REPLAYED = {
     "description": "`true` where the command had been accepted before: this is that answer.",
     "schema": {"type": "string", "enum": ["true"]},
+}
+_MESSAGE_LOCATION = {
+    "description": "Where the message is.",
+    "required": True,
+    "schema": {"type": "string", "format": "uri-reference"},
+}
+_PREFERENCE_APPLIED = {
+    "description": "The time that was granted: `wait=N` (RFC 7240).",
+    "required": True,
+    "schema": {"type": "string"},
 }
 ACCEPTED_EXAMPLE: dict[str, Any] = {
     "event_id": _EVENT_ID,
@@ -113,3 +133,21 @@ def accepts(
         return mark(respond(view))
 
     return document
+
+
+def shows(blueprint: ApiBlueprint, status: int, description: str) -> Callable[[View], View]:
+    """Document what a command answers to who waited for its effect."""
+    return blueprint.alt_response(
+        status,
+        schema=MessageSchema,
+        description=description,
+        success=True,
+        example=MESSAGE,
+        headers={
+            "Consistency-Token": _CONSISTENCY_TOKEN,
+            "Idempotent-Replayed": _REPLAYED,
+            "Location": _MESSAGE_LOCATION,
+            "Preference-Applied": _PREFERENCE_APPLIED,
+            "X-Request-ID": _X_REQUEST_ID,
+        },
+    )

@@ -11,8 +11,15 @@ from flask.views import MethodView
 from command_api.handlers.commands import DeleteMessage, EditMessage, SendMessage
 from command_api.handlers.messages import delete_message, edit_message, send_message
 from command_api.routes.answers import accepted
-from command_api.routes.documentation import ACCEPTED_EXAMPLE, REQUEST_HEADERS, accepts
+from command_api.routes.documentation import (
+    ACCEPTED_EXAMPLE,
+    PREFER,
+    REQUEST_HEADERS,
+    accepts,
+    shows,
+)
 from command_api.routes.requests import context_of
+from command_api.routes.waiting import applied_or_accepted
 from command_api.schemas.answers import AcceptedSchema
 from command_api.schemas.commands import DeletionSchema, EditMessageSchema, SendMessageSchema
 from events.contracts.messages import Changes
@@ -31,15 +38,18 @@ _MESSAGE_ID = {
 }
 
 
-@messages.route("/messages", methods=["POST"], parameters=REQUEST_HEADERS)
+@messages.route("/messages", methods=["POST"], parameters=[PREFER, *REQUEST_HEADERS])
 @messages.arguments(SendMessageSchema, example=_SEND_EXAMPLE)
 @accepts(messages, AcceptedSchema, "recipient-unknown", example=ACCEPTED_EXAMPLE)
+@shows(messages, 201, "The message, applied within the time that was asked for.")
 def post_message(fields: dict[str, Any]) -> Response:
     """Send a message.
 
     The conversation with the recipient begins with its first message.
     """
-    return accepted(send_message(SendMessage(**fields), context_of(fields)))
+    context = context_of(fields)
+    answer = send_message(SendMessage(**fields), context)
+    return applied_or_accepted(answer, context, status=201)
 
 
 @messages.route("/messages/<uuid:message_id>", parameters=[_MESSAGE_ID, *REQUEST_HEADERS])
@@ -49,7 +59,9 @@ class Message(MethodView):
     init_every_request = False
 
     @messages.arguments(EditMessageSchema, example=_EDIT_EXAMPLE)
+    @messages.doc(parameters=[PREFER])
     @accepts(messages, AcceptedSchema, "not-found", example=ACCEPTED_EXAMPLE)
+    @shows(messages, 200, "The message, edited within the time that was asked for.")
     def patch(self, fields: dict[str, Any], message_id: UUID) -> Response:
         """Edit a message of one's own.
 
@@ -57,7 +69,8 @@ class Message(MethodView):
         status becomes `rejected`.
         """
         command = EditMessage(message_id=MessageId(message_id), changes=cast("Changes", fields))
-        return accepted(edit_message(command, context_of(fields)))
+        context = context_of(fields)
+        return applied_or_accepted(edit_message(command, context), context, status=200)
 
     @messages.arguments(DeletionSchema, location="query")
     @accepts(messages, AcceptedSchema, "not-found", example=ACCEPTED_EXAMPLE)

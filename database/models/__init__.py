@@ -9,17 +9,19 @@ from database.models.event_log import (
     QueuedErasure,
     QueueEpoch,
 )
-from database.models.identity import Account, Erasure, RefreshToken, Session
-from database.models.read_model import Conversation, ConversationMember, Message
+from database.models.identity import Account, DirectoryRevision, Erasure, RefreshToken, Session
+from database.models.read_model import AccountRevision, Conversation, ConversationMember, Message
 
 __all__ = [
     "Account",
+    "AccountRevision",
     "Base",
     "Checkpoint",
     "Conversation",
     "ConversationMember",
     "DeadLetter",
     "DeletedAccount",
+    "DirectoryRevision",
     "Erasure",
     "LoggedEvent",
     "Message",

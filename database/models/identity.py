@@ -1,6 +1,6 @@
 """Accounts, their sessions and refresh tokens: the auth API's alone.
 
-The view `identity.directory (id, username)`, made by a migration, is all that others see of it.
+The view `identity.directory (id, username)`, made by a migration, is what others see of it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,16 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, Text, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    Text,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database.models.base import Base
@@ -88,3 +97,16 @@ class Erasure(Base):
     requested_at: Mapped[datetime] = mapped_column(_TIME)
     request_id: Mapped[str | None] = mapped_column(Text)
     done_at: Mapped[datetime | None] = mapped_column(_TIME)
+
+
+class DirectoryRevision(Base):
+    """How often usernames have changed or gone, by a trigger: entity tags are made from it too.
+
+    One row. Answers name accounts by the present username, of which the event log knows nothing.
+    """
+
+    __tablename__ = "directory_revision"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"), _SCHEMA)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    revision: Mapped[int] = mapped_column(BigInteger)

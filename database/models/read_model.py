@@ -5,10 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, DateTime, Index, Integer, Text, UniqueConstraint, false, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Computed,
+    DateTime,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database.models.base import Base
+from database.models.search import SEARCH
 
 _SCHEMA = {"schema": "read_model"}
 _TIME = DateTime(timezone=True)
@@ -57,7 +71,10 @@ class ConversationMember(Base):
 
 
 class Message(Base):
-    """A message at its position; a tombstone once `deleted_at` is set and its text is null."""
+    """A message at its position; a tombstone once `deleted_at` is set and its text is null.
+
+    `search` holds its words and who may find it; see `database.models.search`.
+    """
 
     __tablename__ = "message"
     __table_args__ = (
@@ -69,6 +86,7 @@ class Message(Base):
             "sender_id",
             "position",
         ),
+        Index("ix_message_search", "search", postgresql_using="gin"),
         _SCHEMA,
     )
 
@@ -85,3 +103,19 @@ class Message(Base):
     read_at: Mapped[datetime | None] = mapped_column(_TIME)
     hidden_for_sender: Mapped[bool] = mapped_column(Boolean, server_default=false())
     hidden_for_recipient: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    search: Mapped[str | None] = mapped_column(TSVECTOR, Computed(SEARCH, persisted=True))
+
+
+class AccountRevision(Base):
+    """How many changes of a partition an account could see: entity tags are made from it.
+
+    A row for each partition, since only one projector at a time is at a partition: a row for each
+    account would make the projectors wait for one another.
+    """
+
+    __tablename__ = "account_revision"
+    __table_args__ = _SCHEMA
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    partition: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    revision: Mapped[int] = mapped_column(BigInteger)

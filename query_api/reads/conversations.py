@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    DateTime,
-    Select,
-    bindparam,
-    func,
-    literal_column,
-    select,
-    tuple_,
-)
+from sqlalchemy import CTE, Select, func, literal_column, select
 
 from database.models import Conversation, ConversationMember
 from query_api.reads import answers
 from query_api.reads.answers import ConversationItem, Names
 from query_api.reads.freshness import Freshness, Query
+from query_api.reads.places import Direction, Page, Place, cut, sorted_page
 from query_api.reads.reader import Reader
 from query_api.reads.replica import Row
+from query_api.reads.stamps import Stamped, of_account
 from query_api.reads.statements import (
-    LIMIT,
     ME,
     as_rfc3339,
     as_text,
@@ -32,39 +23,14 @@ from query_api.reads.statements import (
     message,
     message_columns,
     username_of,
-    uuid_parameter,
 )
 from runtime.ids import AccountId
 
-Direction = Literal["older", "newer"]
-
-# visible, epoch, my username, then these, then the last message.
-_SHOWN = slice(3, 10)
-_LAST_MESSAGE = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """A place in the list, between two conversations: `older` or `newer` than the one named.
-
-    Attributes:
-        direction: On which side of the conversation the page lies.
-        active_at: When the last message of that conversation was sent, in RFC 3339.
-        conversation_id: Which conversation.
-    """
-
-    direction: Direction
-    active_at: str
-    conversation_id: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ConversationPage:
-    """Conversations, the latest first, and the places where the pages next to it start."""
-
-    items: list[ConversationItem]
-    older: Place | None = None
-    newer: Place | None = None
+# visible, epoch, my username, the stamp, then these, then the last message.
+_STAMP = 3
+_SHOWN = slice(4, 11)
+_ID, _ACTIVE_AT = 4, 10
+_LAST_MESSAGE = 11
 
 
 class Conversations:
@@ -76,31 +42,17 @@ class Conversations:
 
     def page(
         self, me: AccountId, *, limit: int, place: Place | None, freshness: Freshness
-    ) -> ConversationPage:
+    ) -> Stamped[Page[ConversationItem]]:
         """Return the latest conversations, or those next to a place."""
         parameters: dict[str, object] = {"me": str(me), "limit": limit + 1}
-        if place is not None:
-            parameters |= {"active_at": place.active_at, "conversation": place.conversation_id}
+        parameters |= place.parameters() if place else {}
         query = _PAGES[place.direction if place else None]
-        rows = [row for row in self._reader.read(query, parameters, freshness) if row[_SHOWN.start]]
-        more = len(rows) > limit
-        backwards = place is not None and place.direction == "newer"
-        rows = rows[-limit:] if backwards else rows[:limit]
-        return ConversationPage(
-            items=[_item(row) for row in rows],
-            older=_place("older", rows[-1]) if rows and (more or backwards) else None,
-            newer=_place("newer", rows[0]) if rows and _has_newer(place, more=more) else None,
+        rows = self._reader.read(query, parameters, freshness)
+        found = cut(
+            [row for row in rows if row[_ID]], place, limit=limit, moment=_ACTIVE_AT, id=_ID
         )
-
-
-def _has_newer(place: Place | None, *, more: bool) -> bool:
-    return place is not None and (more or place.direction == "older")
-
-
-def _place(direction: Direction, row: Row) -> Place:
-    return Place(
-        direction=direction, active_at=row[_SHOWN.stop - 1], conversation_id=row[_SHOWN.start]
-    )
+        page = Page(items=[_item(row) for row in found.rows], older=found.older, newer=found.newer)
+        return Stamped(value=page, stamp=rows[0][_STAMP])
 
 
 def _item(row: Row) -> ConversationItem:
@@ -121,18 +73,17 @@ def _item(row: Row) -> ConversationItem:
 
 def _page(direction: Direction | None) -> Query:
     member = ConversationMember.__table__.alias("c")
-    place = tuple_(member.c.last_activity_at, member.c.conversation_id)
-    named = tuple_(
-        bindparam("active_at", type_=DateTime(timezone=True)), uuid_parameter("conversation")
+    page = sorted_page(
+        select(member).where(member.c.account_id == ME),
+        direction,
+        moment=member.c.last_activity_at,
+        id=member.c.conversation_id,
     )
-    page = select(member).where(member.c.account_id == ME).limit(LIMIT)
-    if direction == "newer":
-        page = page.where(place > named)
-        page = page.order_by(member.c.last_activity_at, member.c.conversation_id)
-    else:
-        page = page.where(place < named) if direction else page
-        page = page.order_by(member.c.last_activity_at.desc(), member.c.conversation_id.desc())
-    return Query(partial(_with_last_messages, page), username_of(ME).label("me"))
+    return Query(
+        partial(_with_last_messages, page),
+        username_of(ME).label("me"),
+        of_account().label("stamp"),
+    )
 
 
 def _with_last_messages(page: Select[Any], head: CTE) -> Select[Any]:
@@ -155,6 +106,7 @@ def _with_last_messages(page: Select[Any], head: CTE) -> Select[Any]:
             head.c.visible,
             head.c.epoch,
             head.c.me,
+            head.c.stamp,
             as_text(mine.c.conversation_id, "conversation_id"),
             peer.c.username.label("peer"),
             mine.c.unread_count,

@@ -1,4 +1,4 @@
-"""The SELECTs of `messages`: their columns are what `HEADER` counts, then those of the message."""
+"""The SELECTs of `messages`: their columns are what a header counts, then those of the message."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
-    Text,
     and_,
     bindparam,
     case,
@@ -23,11 +22,13 @@ from sqlalchemy import (
 
 from database.models import ConversationMember
 from query_api.reads.freshness import Query
+from query_api.reads.stamps import of_conversation
 from query_api.reads.statements import (
     CONVERSATION,
     LIMIT,
     ME,
     PEER,
+    USERNAME,
     account_named,
     as_text,
     message,
@@ -37,15 +38,16 @@ from query_api.reads.statements import (
     uuid_parameter,
 )
 
-# visible, epoch, then the peer's account, my username and whether there is more beyond the page's
-# own bound; for a single message its conversation and the two usernames.
-HEADER = 5
+# visible, epoch, then the peer's account, my username, whether there is more beyond the page's
+# own bound, and the stamp.
+HEADER = 6
+# Of a single message: visible, epoch, its conversation, my username and the other's.
+ONE_HEADER = 5
 
 _AFTER = bindparam("after", type_=Integer)
 _BEFORE = bindparam("before", type_=Integer)
 _ONE: ColumnElement[int] = literal_column("1")
 _FALSE: ColumnElement[bool] = literal_column("false")
-_USERNAME = bindparam("username", type_=Text)
 _ONE_MESSAGE = uuid_parameter("message")
 
 
@@ -69,6 +71,7 @@ def _with_peer(page: Select[Any], beyond: ColumnElement[Any]) -> Query:
                 as_text(head.c.peer, "peer"),
                 head.c.me,
                 head.c.beyond,
+                head.c.stamp,
                 *rows.c,
             )
             .select_from(head.outerjoin(rows, whose))
@@ -77,9 +80,10 @@ def _with_peer(page: Select[Any], beyond: ColumnElement[Any]) -> Query:
 
     return Query(
         build,
-        account_named(_USERNAME).label("peer"),
+        account_named(USERNAME).label("peer"),
         username_of(ME).label("me"),
         beyond.label("beyond"),
+        of_conversation().label("stamp"),
     )
 
 

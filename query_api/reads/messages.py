@@ -9,10 +9,11 @@ from query_api.reads import message_queries as queries
 from query_api.reads.answers import Message, MessagePage, Names, message
 from query_api.reads.errors import NothingFoundError
 from query_api.reads.freshness import Freshness, Query
-from query_api.reads.message_queries import HEADER
+from query_api.reads.message_queries import HEADER, ONE_HEADER
 from query_api.reads.peers import Peers, conversation_with
 from query_api.reads.reader import Reader
 from query_api.reads.replica import Rows
+from query_api.reads.stamps import Stamped, hash_with
 from runtime.ids import AccountId, MessageId, Position
 
 
@@ -47,6 +48,12 @@ class _Found:
             return []
         return [message(row[HEADER:], self.conversation_id, self.names) for row in self.rows]
 
+    @property
+    def stamp(self) -> str:
+        """Return what stands for all of the conversation."""
+        stamp: str = self.rows[0][HEADER - 1]
+        return stamp
+
 
 class Messages:
     """Reads messages as one of the two of their conversation."""
@@ -58,7 +65,7 @@ class Messages:
 
     def page(
         self, me: AccountId, username: str, window: Window, freshness: Freshness
-    ) -> MessagePage:
+    ) -> Stamped[MessagePage]:
         """Return a page of my conversation with a user.
 
         Raises:
@@ -69,25 +76,27 @@ class Messages:
         ]
         parameters = {"limit": window.limit + 1, "after": window.after, "before": window.before}
         found = self._find(query, me, username, parameters, freshness)
-        return _page(found.messages(), window, beyond=found.rows[0][HEADER - 1])
+        page = _page(found.messages(), window, beyond=found.rows[0][HEADER - 2])
+        return Stamped(value=page, stamp=found.stamp)
 
     def last(
         self, me: AccountId, username: str, freshness: Freshness, *, from_either: bool
-    ) -> Message:
+    ) -> Stamped[Message]:
         """Return the last message from a user to me, or from either of us.
 
         Raises:
             NothingFoundError: There is none, or nobody has this username.
         """
         query = queries.LAST_FROM_EITHER if from_either else queries.LAST_FROM_PEER
-        messages = self._find(query, me, username, {}, freshness).messages()
+        found = self._find(query, me, username, {}, freshness)
+        messages = found.messages()
         if not messages:
             raise NothingFoundError
-        return messages[0]
+        return Stamped(value=messages[0], stamp=found.stamp)
 
     def unread(
         self, me: AccountId, username: str, window: Window, freshness: Freshness
-    ) -> MessagePage:
+    ) -> Stamped[MessagePage]:
         """Return the messages from a user that I have yet to read.
 
         Raises:
@@ -98,7 +107,7 @@ class Messages:
         messages = found.messages()
         items = messages[: window.limit]
         newer = Position(items[-1]["position"]) if len(messages) > window.limit else None
-        return MessagePage(items=items, newer=newer)
+        return Stamped(value=MessagePage(items=items, newer=newer), stamp=found.stamp)
 
     def one(
         self, me: AccountId, message_id: MessageId, freshness: Freshness, *, tombstones: bool
@@ -111,10 +120,10 @@ class Messages:
         query = queries.ONE_OR_TOMBSTONE if tombstones else queries.ONE
         parameters = {"me": str(me), "message": str(message_id)}
         row = self._reader.read(query, parameters, freshness)[0]
-        conversation_id, mine, peers = row[2:HEADER]
+        conversation_id, mine, peers = row[2:ONE_HEADER]
         if conversation_id is None:
             raise NothingFoundError
-        return message(row[HEADER:], conversation_id, Names(me=mine, peer=peers))
+        return message(row[ONE_HEADER:], conversation_id, Names(me=mine, peer=peers))
 
     def _find(
         self,
@@ -127,15 +136,19 @@ class Messages:
         shared = {**parameters, "me": str(me)}
 
         def ask(name: str, peer: str) -> Rows:
-            conversation = conversation_with(me, peer)
-            whose = {"username": name, "peer": peer, "conversation": conversation}
+            whose = {
+                "username": name,
+                "peer": peer,
+                "conversation": str(conversation_with(me, peer)),
+                "hash": hash_with(me, peer),
+            }
             return self._reader.read(query, {**shared, **whose}, freshness)
 
         rows, name = self._peers.rows(username, ask)
         _, _, peer, mine = rows[0][:4]
         return _Found(
             rows=rows,
-            conversation_id=conversation_with(me, peer),
+            conversation_id=str(conversation_with(me, peer)),
             names=Names(me=mine, peer=name),
         )
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from query_api.reads.errors import NothingFoundError
 from query_api.reads.replica import Rows
-from runtime.ids import AccountId, conversation_of
+from runtime.ids import AccountId, ConversationId, conversation_of
 from web.usernames import UsernameInvalidError, prepare_username
 
 MOST_NAMES = 50_000
@@ -58,6 +58,6 @@ class Peers:
 
 
 @lru_cache(maxsize=10_000)
-def conversation_with(me: AccountId, peer: str) -> str:
-    """Return the id of my conversation with the account `peer`, as text."""
-    return str(conversation_of(me, AccountId(UUID(peer))))
+def conversation_with(me: AccountId, peer: str) -> ConversationId:
+    """Return the id of my conversation with the account `peer`."""
+    return conversation_of(me, AccountId(UUID(peer)))

@@ -52,6 +52,7 @@ ME = uuid_parameter("me")
 PEER = uuid_parameter("peer")
 CONVERSATION = uuid_parameter("conversation")
 LIMIT = bindparam("limit", type_=Integer)
+USERNAME = bindparam("username", type_=Text)
 
 
 class Statement:

@@ -10,8 +10,13 @@ from database.models import ConversationMember
 from query_api.reads.answers import Unread
 from query_api.reads.freshness import Freshness, Query
 from query_api.reads.reader import Reader
+from query_api.reads.stamps import Stamped, of_account
 from query_api.reads.statements import ME, as_text, directory, message
 from runtime.ids import AccountId
+
+# visible, epoch, the stamp, then these.
+_STAMP = 2
+_SHOWN = slice(3, 7)
 
 
 class UnreadCounts:
@@ -21,17 +26,18 @@ class UnreadCounts:
         """Read by `reader`."""
         self._reader = reader
 
-    def all(self, me: AccountId, freshness: Freshness) -> Unread:
+    def all(self, me: AccountId, freshness: Freshness) -> Stamped[Unread]:
         """Return the conversations in which messages to me are unread, the latest first."""
         rows = self._reader.read(_UNREAD, {"me": str(me)}, freshness)
-        found = [row[2:] for row in rows if row[2] is not None]
-        return {
+        found = [row[_SHOWN] for row in rows if row[_SHOWN.start] is not None]
+        unread: Unread = {
             "total": sum(count for _, _, count, _ in found),
             "conversations": [
                 {"with": peer, "unread_count": count, "first_unread_position": first}
                 for _, peer, count, first in found
             ],
         }
+        return Stamped(value=unread, stamp=rows[0][_STAMP])
 
 
 def _select(head: CTE) -> Select[Any]:
@@ -57,6 +63,7 @@ def _select(head: CTE) -> Select[Any]:
         select(
             head.c.visible,
             head.c.epoch,
+            head.c.stamp,
             as_text(member.c.conversation_id, "conversation_id"),
             peer.c.username,
             member.c.unread_count,
@@ -67,4 +74,4 @@ def _select(head: CTE) -> Select[Any]:
     )
 
 
-_UNREAD = Query(_select)
+_UNREAD = Query(_select, of_account().label("stamp"))

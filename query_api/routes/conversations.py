@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 from flask import Response
 
-from query_api.reads.conversations import Direction, Place
 from query_api.routes.documents import FRESH, PAGE_HEADERS, TAGGED, unchanged
-from query_api.routes.pages import link_with, page_response
+from query_api.routes.pages import answer, place_of, sorted_page_response
 from query_api.routes.requests import freshness, reads
 from query_api.schemas import answers
 from query_api.schemas.parameters import ConversationsQuery
-from runtime.ids import AccountId
 from web.blueprints import ApiBlueprint
 from web.conditional import conditional_json
 from web.guard import current_identity
@@ -29,11 +28,13 @@ blueprint = ApiBlueprint("conversations", __name__, description="Your conversati
 @blueprint.problems("cursor-invalid", *FRESH)
 def conversations(query: dict[str, Any]) -> Response:
     """List your conversations, the one with the latest message first."""
-    me, cursor = current_identity().account_id, query.get("cursor")
-    place = None if cursor is None else _place(me, cursor)
-    page = reads().conversations.page(me, limit=query["limit"], place=place, freshness=freshness())
-    return page_response(
-        page.items, next_page=_link(me, page.older), prev_page=_link(me, page.newer)
+    me, fresh = current_identity().account_id, freshness()
+    of = f"conversations {me}"
+    place = place_of(query.get("cursor"), of)
+    return answer(
+        lambda: reads().stamps.of_account(me, fresh),
+        lambda: reads().conversations.page(me, limit=query["limit"], place=place, freshness=fresh),
+        lambda page, tag: sorted_page_response(page, of, tag),
     )
 
 
@@ -43,24 +44,9 @@ def conversations(query: dict[str, Any]) -> Response:
 @blueprint.problems(*FRESH)
 def unread() -> Response:
     """Count the messages that you have yet to read, by conversation, the latest first."""
-    return conditional_json(reads().unread.all(current_identity().account_id, freshness()))
-
-
-def _list_of(me: AccountId) -> str:
-    return f"conversations {me}"
-
-
-def _place(me: AccountId, cursor: str) -> Place:
-    direction, active_at, conversation_id = reads().cursors.decode(_list_of(me), cursor)
-    return Place(
-        direction=cast("Direction", direction),
-        active_at=active_at,
-        conversation_id=conversation_id,
+    me, fresh = current_identity().account_id, freshness()
+    return answer(
+        partial(reads().stamps.of_account, me, fresh),
+        partial(reads().unread.all, me, fresh),
+        lambda found, tag: conditional_json(found, etag=tag),
     )
-
-
-def _link(me: AccountId, place: Place | None) -> str | None:
-    if place is None:
-        return None
-    values = (place.direction, place.active_at, place.conversation_id)
-    return link_with({"cursor": reads().cursors.encode(_list_of(me), values)})

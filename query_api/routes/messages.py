@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from flask import Response
 
+from query_api.reads.answers import MessagePage
 from query_api.reads.messages import Window
 from query_api.routes.documents import FRESH, PAGE_HEADERS, TAGGED, unchanged
-from query_api.routes.pages import link_with, page_response
+from query_api.routes.pages import answer, link_with, page_response
 from query_api.routes.requests import freshness, reads
 from query_api.schemas import answers
 from query_api.schemas.parameters import PATH, LastQuery, MessageQuery, MessagesQuery, UnreadQuery
@@ -17,6 +19,7 @@ from runtime.ids import MessageId
 from web.blueprints import ApiBlueprint
 from web.conditional import conditional_json
 from web.guard import current_identity
+from web.message_schema import MESSAGE, MessageSchema
 
 blueprint = ApiBlueprint("messages", __name__, description="Messages, as one of the two sees them.")
 
@@ -41,7 +44,15 @@ def conversation_messages(query: dict[str, Any], username: str) -> Response:
         after=query.get("after"),
         tombstones="include" in query,
     )
-    page = reads().messages.page(current_identity().account_id, username, window, freshness())
+    me, fresh = current_identity().account_id, freshness()
+    return answer(
+        partial(reads().stamps.of_conversation, me, username, fresh),
+        partial(reads().messages.page, me, username, window, fresh),
+        partial(_page_response, window),
+    )
+
+
+def _page_response(window: Window, page: MessagePage, tag: str) -> Response:
     newer, older = page.newer, page.older
     # A page between two bounds goes on up to the upper one; downwards it leaves the lower behind.
     bounded = window.after is not None
@@ -50,6 +61,7 @@ def conversation_messages(query: dict[str, Any], username: str) -> Response:
         page.items,
         next_page=None if newer is None else link_with({"before": upper, "after": newer}),
         prev_page=None if older is None else link_with({"after": None, "before": older}),
+        tag=tag,
     )
 
 
@@ -57,18 +69,17 @@ def conversation_messages(query: dict[str, Any], username: str) -> Response:
     "/conversations/<username>/messages/last", methods=["GET"], parameters=[PATH["username"]]
 )
 @blueprint.arguments(LastQuery, location="query")
-@blueprint.response(200, answers.MessageSchema, example=answers.MESSAGE, headers=TAGGED)
+@blueprint.response(200, MessageSchema, example=MESSAGE, headers=TAGGED)
 @unchanged(blueprint)
 @blueprint.problems("not-found", *FRESH)
 def last_message(query: dict[str, Any], username: str) -> Response:
     """Show the last message from a user to you, or from either of you."""
-    message = reads().messages.last(
-        current_identity().account_id,
-        username,
-        freshness(),
-        from_either="sender" in query,
+    me, fresh = current_identity().account_id, freshness()
+    return answer(
+        partial(reads().stamps.of_conversation, me, username, fresh),
+        partial(reads().messages.last, me, username, fresh, from_either="sender" in query),
+        lambda message, tag: conditional_json(message, etag=tag),
     )
-    return conditional_json(message)
 
 
 @blueprint.route(
@@ -86,14 +97,22 @@ def unread_messages(query: dict[str, Any], username: str) -> Response:
     Showing them does not mark them as read: `POST /command/v1/conversations/{username}/read` does.
     """
     window = Window(limit=query["limit"], after=query.get("after"))
-    page = reads().messages.unread(current_identity().account_id, username, window, freshness())
+    me, fresh = current_identity().account_id, freshness()
+    return answer(
+        partial(reads().stamps.of_conversation, me, username, fresh),
+        partial(reads().messages.unread, me, username, window, fresh),
+        _unread_response,
+    )
+
+
+def _unread_response(page: MessagePage, tag: str) -> Response:
     newer = None if page.newer is None else link_with({"after": page.newer})
-    return page_response(page.items, next_page=newer, prev_page=None)
+    return page_response(page.items, next_page=newer, prev_page=None, tag=tag)
 
 
 @blueprint.route("/messages/<uuid:message_id>", methods=["GET"], parameters=[PATH["message_id"]])
 @blueprint.arguments(MessageQuery, location="query")
-@blueprint.response(200, answers.MessageSchema, example=answers.MESSAGE, headers=TAGGED)
+@blueprint.response(200, MessageSchema, example=MESSAGE, headers=TAGGED)
 @unchanged(blueprint)
 @blueprint.problems("not-found", *FRESH)
 def one_message(query: dict[str, Any], message_id: UUID) -> Response:

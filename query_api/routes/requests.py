@@ -10,6 +10,8 @@ from query_api.reads.conversations import Conversations
 from query_api.reads.events import Events
 from query_api.reads.freshness import Freshness
 from query_api.reads.messages import Messages
+from query_api.reads.search import Search
+from query_api.reads.stamps import Stamps
 from query_api.reads.unread import UnreadCounts
 from web.consistency import ConsistencyTokens
 from web.paging import Cursors
@@ -28,6 +30,8 @@ class Reads:
     messages: Messages
     conversations: Conversations
     unread: UnreadCounts
+    search: Search
+    stamps: Stamps
     events: Events
     tokens: ConsistencyTokens
     cursors: Cursors

@@ -6,58 +6,21 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-
-def _text(description: str, *, null: bool = False, **more: object) -> fields.String:
-    return fields.String(
-        required=True, allow_none=null, metadata={"description": description, **more}
-    )
-
-
-def _time(description: str, *, null: bool = False) -> fields.String:
-    return _text(description, null=null, format="date-time")
-
-
-def _uuid(description: str) -> fields.String:
-    return _text(description, format="uuid")
-
-
-def _number(description: str, *, least: int = 0, null: bool = False) -> fields.Integer:
-    return fields.Integer(
-        required=True, allow_none=null, metadata={"description": description, "minimum": least}
-    )
-
-
-class MessageSchema(Schema):
-    """A message, as one of the two sees it."""
-
-    id = _uuid("Its id.")
-    conversation_id = _uuid("The conversation of the two.")
-    position = _number("Its number within the conversation: 1, 2, 3 … without gaps.", least=1)
-    sender = fields.String(
-        data_key="from",
-        required=True,
-        allow_none=True,
-        metadata={"description": "Who sent it; null once that account is deleted."},
-    )
-    recipient = fields.String(
-        data_key="to",
-        required=True,
-        allow_none=True,
-        metadata={"description": "To whom; null once that account is deleted."},
-    )
-    subject = _text("Null where it has none, or is deleted.", null=True)
-    body = _text("Null where it is deleted.", null=True)
-    sent_at = _time("When the command was accepted.")
-    edited_at = _time("When it was last edited; null if never.", null=True)
-    deleted_at = _time("When it was deleted for everyone; null if it is not.", null=True)
-    read_at = _time("When its recipient read it; null if not yet.", null=True)
+from web.message_schema import (
+    MESSAGE,
+    MessageSchema,
+    number_field,
+    text_field,
+    time_field,
+    uuid_field,
+)
 
 
 class PageSchema(Schema):
     """A page of a list."""
 
-    next = _text("Link to the next page; null where there is none.", null=True)
-    prev = _text("Link to the page before; null where there is none.", null=True)
+    next = text_field("Link to the next page; null where there is none.", null=True)
+    prev = text_field("Link to the page before; null where there is none.", null=True)
 
 
 class MessagePageSchema(PageSchema):
@@ -66,10 +29,16 @@ class MessagePageSchema(PageSchema):
     items = fields.List(fields.Nested(MessageSchema), required=True)
 
 
+class FoundPageSchema(PageSchema):
+    """Messages, the newest first; `next` leads to older ones, `prev` to newer ones."""
+
+    items = fields.List(fields.Nested(MessageSchema), required=True)
+
+
 class ConversationSchema(Schema):
     """A conversation, as one of the two sees it."""
 
-    conversation_id = _uuid("Its id.")
+    conversation_id = uuid_field("Its id.")
     peer = fields.String(
         data_key="with",
         required=True,
@@ -82,10 +51,10 @@ class ConversationSchema(Schema):
         allow_none=True,
         metadata={"description": "The last that you may see; null where you may see none."},
     )
-    unread_count = _number("How many messages to you are unread.")
-    last_position = _number("The highest position in the conversation.")
-    read_position = _number("Up to where you have read.")
-    peer_read_position = _number("Up to where the other has read.")
+    unread_count = number_field("How many messages to you are unread.")
+    last_position = number_field("The highest position in the conversation.")
+    read_position = number_field("Up to where you have read.")
+    peer_read_position = number_field("Up to where the other has read.")
 
 
 class ConversationPageSchema(PageSchema):
@@ -103,22 +72,22 @@ class UnreadConversationSchema(Schema):
         allow_none=True,
         metadata={"description": "The other of the two; null once that account is deleted."},
     )
-    unread_count = _number("How many messages to you are unread.", least=1)
-    first_unread_position = _number("The position of the first of them.", least=1, null=True)
+    unread_count = number_field("How many messages to you are unread.", least=1)
+    first_unread_position = number_field("The position of the first of them.", least=1, null=True)
 
 
 class UnreadSchema(Schema):
     """What you have yet to read; conversations without unread messages are left out."""
 
-    total = _number("How many messages are unread in all conversations.")
+    total = number_field("How many messages are unread in all conversations.")
     conversations = fields.List(fields.Nested(UnreadConversationSchema), required=True)
 
 
 class EventSchema(Schema):
     """What became of a command."""
 
-    event_id = _uuid("The event's id, from the command's answer.")
-    type = _text("The event's type and version; null until the log knows it.", null=True)
+    event_id = uuid_field("The event's id, from the command's answer.")
+    type = text_field("The event's type and version; null until the log knows it.", null=True)
     status = fields.String(
         required=True,
         metadata={
@@ -130,30 +99,18 @@ class EventSchema(Schema):
         },
     )
     reason = fields.String(metadata={"description": "Why it was rejected or failed."})
-    accepted_at = _time("When the command was accepted.")
+    accepted_at = time_field("When the command was accepted.")
     applied_at = fields.String(
         metadata={"description": "When it took effect.", "format": "date-time"}
     )
 
 
-MESSAGE: dict[str, Any] = {
-    "id": "0197f9d1-8c3e-7c02-b1a4-5b0f6d3f2a11",
-    "conversation_id": "9824df28-66ec-553a-8ba6-104284b2c4fc",
-    "position": 7,
-    "from": "alice",
-    "to": "bob",
-    "subject": None,
-    "body": "Shall we meet at noon?",
-    "sent_at": "2026-01-31T10:15:42.123456Z",
-    "edited_at": None,
-    "deleted_at": None,
-    "read_at": "2026-01-31T10:16:03.000120Z",
-}
 MESSAGES: dict[str, Any] = {
     "items": [MESSAGE],
     "next": None,
     "prev": "/query/v1/conversations/bob/messages?limit=1&before=7",
 }
+FOUND: dict[str, Any] = {"items": [MESSAGE], "next": None, "prev": None}
 UNREAD_MESSAGES: dict[str, Any] = {
     "items": [{**MESSAGE, "from": "bob", "to": "alice", "read_at": None}],
     "next": "/query/v1/conversations/bob/messages/unread?limit=1&after=7",

@@ -9,6 +9,7 @@ from marshmallow import validate
 from web.paging import limit_field
 from web.strict_json import QueryInteger, StrictSchema, Text
 
+LONGEST_QUESTION = 200
 _LARGEST_POSITION = 2**31 - 1
 
 
@@ -28,16 +29,40 @@ def _after_field() -> QueryInteger:
     )
 
 
-class ConversationsQuery(StrictSchema):
-    """Which page of the list of conversations."""
-
-    limit = limit_field()
-    cursor = Text(
+def _cursor_field() -> Text:
+    return Text(
         metadata={
             "description": "From `next` or `prev` of another page of this list.",
             "format": "cursor",
         },
     )
+
+
+class ConversationsQuery(StrictSchema):
+    """Which page of the list of conversations."""
+
+    limit = limit_field()
+    cursor = _cursor_field()
+
+
+class SearchQuery(StrictSchema):
+    """Which words to look for, and with whom."""
+
+    q = Text(
+        required=True,
+        least=1,
+        most=LONGEST_QUESTION,
+        metadata={
+            "description": "The words, all of which a message must hold.",
+            "example": "noon meet",
+        },
+    )
+    peer = Text(
+        data_key="with",
+        metadata={"description": "A username: only the conversation with this user."},
+    )
+    limit = limit_field()
+    cursor = _cursor_field()
 
 
 class MessagesQuery(StrictSchema):

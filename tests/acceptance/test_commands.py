@@ -174,3 +174,20 @@ def test_a_batch_of_500_arrives_in_order_and_its_tokens_cover_all(
         assert [message["position"] for message in shown] == list(
             range(shown[0]["position"], shown[0]["position"] + 200)
         )
+
+
+def test_who_waits_is_answered_with_the_message_once_it_is_applied(
+    register: Register,
+) -> None:
+    alice, bob = register("alice"), register("bob")
+    sent = alice.send(bob, "Hello", Prefer="wait=10", **{"Idempotency-Key": "k"})
+    assert sent.status_code == 201, sent.text
+    assert sent.headers["Preference-Applied"] == "wait=10"
+    assert sent.json() == alice.http.get(sent.headers["Location"]).json()
+    again = alice.send(bob, "Hello", Prefer="wait=10", **{"Idempotency-Key": "k"})
+    assert (again.status_code, again.json()["id"]) == (201, sent.json()["id"])
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert len(alice.messages(bob, after=sent)) == 1
+    path = f"/command/v1/messages/{sent.json()['id']}"
+    edited = alice.http.patch(path, json={"body": "Hi"}, headers={"Prefer": "wait=10"})
+    assert (edited.status_code, edited.json()["body"]) == (200, "Hi")

@@ -113,6 +113,21 @@ def test_an_answer_at_hand_is_confirmed_through_nginx(people: tuple[Reader, Read
     assert changed.status_code == 200
 
 
+def test_messages_are_found_by_their_words(people: tuple[Reader, Reader]) -> None:
+    alice, bob = people
+    for body in ("Shall we meet at NOON?", "Noon it is", "“Noon”, then", "Goodbye"):
+        shown = alice.send(bob, body)
+    first = bob.get("search?q=noon&limit=2", shown)
+    assert [item["body"] for item in first.json()["items"]] == ["“Noon”, then", "Noon it is"]
+    second = bob.see(first.links["next"]["url"])
+    assert [item["body"] for item in second["items"]] == ["Shall we meet at NOON?"]
+    assert bob.see(f"search?q=meet+noon&with={alice.username}")["items"] == second["items"]
+    again = bob.get("search?q=noon&limit=2", {"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+    shown = alice.command("DELETE", f"messages/{second['items'][0]['id']}")
+    assert bob.see("search?q=meet", shown)["items"] == []
+
+
 def test_an_ended_session_reads_no_more_within_five_seconds(
     people: tuple[Reader, Reader],
 ) -> None:
@@ -154,12 +169,17 @@ def test_pgpool_sends_every_statement_of_the_query_api_to_the_standby(
         pytest.skip("there is no PGPool here: query_api asks the standby directly")
     someone = str(new_id())
     parameters = {
-        **dict.fromkeys(("me", "peer", "conversation", "message", "event", "session"), someone),
+        **dict.fromkeys(
+            ("me", "peer", "conversation", "message", "event", "session", "id"), someone
+        ),
         "username": "nobody",
         "limit": 1,
         "after": 0,
         "before": 9,
-        "active_at": "2026-01-31T10:15:42.123456Z",
+        "moment": "2026-01-31T10:15:42.123456Z",
+        "words": "meet noon",
+        "finder": f"'for {someone}'",
+        "hash": 4711,
         "partitions": [0],
         "offsets": ["0"],
         "epoch": 1,

@@ -15,6 +15,7 @@ TABLES = (
     "identity.erasure",
     "identity.directory",
     "identity.ended_session",
+    "identity.directory_revision",
     "event_log.event",
     "event_log.checkpoint",
     "event_log.dead_letter",
@@ -25,6 +26,7 @@ TABLES = (
     "read_model.conversation",
     "read_model.conversation_member",
     "read_model.message",
+    "read_model.account_revision",
 )
 # What each role may SELECT, INSERT, UPDATE and DELETE; all the rest is refused.
 ERASURE = {"identity.erasure"}
@@ -36,14 +38,20 @@ LOG = {
     "event_log.queue_epoch",
 }
 ERASURES = {"event_log.queued_erasure", "event_log.deleted_account"}
-READ_MODEL = {"read_model.conversation", "read_model.conversation_member", "read_model.message"}
+READ_MODEL = {
+    "read_model.conversation",
+    "read_model.conversation_member",
+    "read_model.message",
+    "read_model.account_revision",
+}
 DIRECTORY = {"identity.directory"}
 ENDED = {"identity.ended_session"}
+REVISION = {"identity.directory_revision"}
 NOTHING: set[str] = set()
 MAY = {
     "auth_api": (IDENTITY, IDENTITY, IDENTITY, IDENTITY),
     "command_api": (DIRECTORY, NOTHING, NOTHING, NOTHING),
-    "query_api": (DIRECTORY | ENDED | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
+    "query_api": (DIRECTORY | ENDED | REVISION | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
     "worker": (
         DIRECTORY | ENDED | ERASURE | ERASURES | LOG | READ_MODEL,
         ERASURES | LOG | READ_MODEL,
@@ -55,7 +63,7 @@ MAY = {
 }
 STATEMENTS = (
     "SELECT count(*) FROM {table}",
-    "INSERT INTO {table} SELECT * FROM {table} WHERE false",
+    "INSERT INTO {table} ({column}) SELECT {column} FROM {table} WHERE false",
     "UPDATE {table} SET {column} = {column} WHERE false",
     "DELETE FROM {table} WHERE false",
 )
@@ -68,6 +76,7 @@ FIRST_COLUMN = {
     "event_log.deleted_account": "account_id",
     "identity.erasure": "account_id",
     "read_model.conversation_member": "conversation_id",
+    "read_model.account_revision": "account_id",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -39,12 +40,15 @@ class Model:
     outcomes: list[str] = field(default_factory=list)
     deleted: set[tuple[AccountId, Partition]] = field(default_factory=set)
     partitions: int = 4
+    revisions: Counter[AccountId] = field(default_factory=Counter)
 
     def fold(self, envelope: Envelope) -> None:
         event, actor = envelope.event, envelope.actor_id
         gone = (actor, event.partition(self.partitions)) in self.deleted
         applied = not gone and self._apply(event, actor, envelope.occurred_at)
         self.outcomes.append("applied" if applied else "rejected")
+        if applied:
+            self.revisions.update(self._told_of(envelope.event, envelope.actor_id))
 
     def conversation(self, conversation: ConversationId) -> list[ModelMessage]:
         return [m for m in self.messages.values() if m.conversation_id == conversation]
@@ -59,6 +63,27 @@ class Model:
     def last_visible(self, conversation: ConversationId, reader: AccountId) -> MessageId | None:
         seen = [m for m in self.conversation(conversation) if m.visible_to(reader)]
         return seen[-1].id if seen else None
+
+    def _told_of(self, event: Event, actor: AccountId) -> list[AccountId]:
+        """Return who is shown something else after `event`, or may be: once a conversation."""
+        if isinstance(event, AccountDeleted):
+            return self._told_of_erasure(event)
+        if isinstance(event, MessageDeleted) and event.audience == "me":
+            return [actor]
+        if isinstance(event, ConversationRead):
+            return [actor, event.peer_id] if self.conversation(event.conversation_id) else []
+        assert event.message is not None
+        message = self.messages[event.message]
+        return [message.sender_id, message.recipient_id]
+
+    def _told_of_erasure(self, event: AccountDeleted) -> list[AccountId]:
+        theirs = {
+            message.conversation_id: [message.sender_id, message.recipient_id]
+            for message in self.messages.values()
+            if event.account_id in {message.sender_id, message.recipient_id}
+            and partition_of(message.conversation_id, self.partitions) == event.in_partition
+        }
+        return [member for members in theirs.values() for member in members]
 
     def _apply(self, event: Event, actor: AccountId, at: datetime) -> bool:
         match event:

@@ -120,6 +120,7 @@ def test_the_read_model_equals_a_plain_fold(
     for one, other in combinations(scenario.people, 2):
         assert_conversation_equals(harness, model, one, other)
     assert_no_text_of_deleted_accounts(harness, model)
+    assert revisions(harness, scenario.people) == model.revisions
 
 
 def assert_no_text_of_deleted_accounts(harness: Harness, model: Model) -> None:
@@ -131,6 +132,16 @@ def assert_no_text_of_deleted_accounts(harness: Harness, model: Model) -> None:
             partition=partition,
         )
         assert not any({"body", "subject", "changes"} & row.data.keys() for row in rows)
+
+
+def revisions(harness: Harness, people: list[AccountId]) -> dict[AccountId, int]:
+    rows = query(
+        harness,
+        "SELECT account_id, CAST(sum(revision) AS int) AS revision FROM read_model.account_revision"
+        " WHERE account_id = ANY(CAST(:people AS uuid[])) GROUP BY account_id",
+        people=people,
+    )
+    return {row.account_id: row.revision for row in rows}
 
 
 def outcomes(harness: Harness, sent: list[Envelope]) -> list[str]:

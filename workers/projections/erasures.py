@@ -22,23 +22,23 @@ _ERASE = """
 """
 
 
-def apply(transaction: Connection, schema: str, events: Sequence[Recorded]) -> set[ConversationId]:
+def apply(transaction: Connection, schema: str, events: Sequence[Recorded]) -> list[ConversationId]:
     """Erase what deleted accounts sent; after messages and members; see `messages.apply`.
 
     Whatever else of the batch is about these messages leaves their text alone: only their sender
     could change it, whose later events are rejected.
 
     Returns:
-        The conversations in which there may be less to read now.
+        The conversations in which there may be less to read now, for each deleted account.
     """
-    touched = set[ConversationId]()
+    touched = list[ConversationId]()
     for recorded in events:
         event = recorded.envelope.event
         if isinstance(event, AccountDeleted):
             theirs = _conversations(transaction, schema, event)
             values = {"account": event.account_id, "at": recorded.envelope.occurred_at}
             transaction.execute(statement(_ERASE, schema), {**values, "conversations": theirs})
-            touched.update(theirs)
+            touched += theirs
     return touched
 
 

@@ -139,3 +139,19 @@ def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SettingsError, match="MESSAGING_DATABASE_URL"):
         CommandSettings.read(Reader())
+
+
+def test_what_is_shown_to_who_waits_is_documented(document: dict[str, Any]) -> None:
+    for (path, method), status in {
+        ("/command/v1/messages", "post"): "201",
+        ("/command/v1/messages/{message_id}", "patch"): "200",
+    }.items():
+        operation = operations(document)[path, method]
+        parameters = [*operation["shared"], *operation.get("parameters", [])]
+        assert "Prefer" in {parameter["name"] for parameter in parameters}
+        shown = operation["responses"][status]
+        assert {"Location", "Preference-Applied", "Consistency-Token"} <= set(shown["headers"])
+        schema = shown["content"]["application/json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/Message"}
+    deletion = operations(document)["/command/v1/messages/{message_id}", "delete"]
+    assert "Prefer" not in {parameter["name"] for parameter in deletion["shared"]}

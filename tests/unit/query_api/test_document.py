@@ -19,6 +19,7 @@ QUERIES = {
     "/unread",
     "/messages/{message_id}",
     "/events/{event_id}",
+    "/search",
 }
 
 

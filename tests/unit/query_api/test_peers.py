@@ -56,4 +56,4 @@ def test_the_memory_is_bounded() -> None:
 
 def test_a_conversation_is_named_as_everywhere() -> None:
     me, peer = AccountId(new_id()), AccountId(new_id())
-    assert conversation_with(me, str(peer)) == str(conversation_of(peer, me))
+    assert conversation_with(me, str(peer)) == conversation_of(peer, me)

@@ -8,12 +8,24 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import literal_column, select
 
-from query_api.reads import conversations, events, message_queries, replica, sessions, unread
+from query_api.reads import (
+    conversations,
+    events,
+    message_queries,
+    replica,
+    search,
+    sessions,
+    stamps,
+    unread,
+)
 from query_api.reads.freshness import Query
 from query_api.reads.statements import Statement
 
 # All of them immutable or stable in Postgres's own catalogue.
-_FUNCTIONS = {"to_char", "timezone", "coalesce", "greatest", "unnest", "cast", "exists"}
+_FUNCTIONS = {
+    *("to_char", "timezone", "coalesce", "greatest", "unnest", "cast", "exists", "sum"),
+    *("plainto_tsquery", "regexp_replace", "casefold", "normalize"),
+}
 _WORDS_BEFORE_PARENTHESES = {
     "as",
     "and",
@@ -38,6 +50,9 @@ def _queries() -> Iterator[Query]:
     yield message_queries.ONE_OR_TOMBSTONE
     yield unread._UNREAD
     yield events._EVENT
+    yield from search._PAGES.values()
+    yield stamps.ACCOUNT
+    yield stamps.CONVERSATION
 
 
 STATEMENTS = [
