@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import PurePosixPath
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
 
 from tests.running_stack import RunningStack, running_stack
 
@@ -18,13 +20,20 @@ def stack() -> Iterator[RunningStack]:
 
 
 # The longest first, so that no worker is left with one of them at the end.
-_LONGEST = ("test_local_stack_recovery", "stack", "chaos")
+_LONGEST = ("tests/acceptance", "tests/recovery", "tests/chaos")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep tests that share servers on one of the workers that run in parallel."""
-    # Here, not when the collection is complete: xdist may have looked for the groups by then.
-    item.add_marker(pytest.mark.xdist_group(_group(item)))
+class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Gives a folder's tests to one worker, for they share servers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _folder(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
+    """Schedule by folder; xdist's own groups are lost on pytest 9.2, by module is too fine."""
+    return ByFolder(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,13 +41,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_place)
 
 
-def _group(item: pytest.Item) -> str:
-    if "stack" in getattr(item, "fixturenames", ()):
-        return "stack"
-    path = item.path.relative_to(Path(__file__).parent)
-    return path.stem if path.parent.name == "integration" else str(path.parent)
+def _folder(nodeid: str) -> str:
+    return str(PurePosixPath(nodeid.partition("::")[0]).parent)
 
 
 def _place(item: pytest.Item) -> int:
-    group = _group(item)
-    return _LONGEST.index(group) if group in _LONGEST else len(_LONGEST)
+    folder = _folder(item.nodeid)
+    return _LONGEST.index(folder) if folder in _LONGEST else len(_LONGEST)
