@@ -60,31 +60,33 @@ def bad_texts(base: Mapping[str, Any]) -> Iterator[tuple[bytes, tuple[int, str]]
     """Give bytes that are no body, made from a good one, with status and type of the refusal."""
     good = json.dumps(base)
     field, value = next(iter(base.items()))
-    member = f'"{field}": {json.dumps(value)}'
-    twice = f"{member}, {member}"
-    escaped = f'"\\u{ord(field[0]):04x}{field[1:]}": {json.dumps(value)}'
-    for text in (
-        *("", " ", "{", good[:-1], good + "x", good + good, good.replace('"', "'")),
-        *(good[:-1] + ",}", good + "// no", f"/**/{good}", "\ufeff" + good, "undefined"),
-        *(
-            f"{{{twice}}}",
-            f"{{{member}, {escaped}}}",
-            f'{{"x": {{{member}, {member}}}}}',
-        ),
-        *(f'{{"{field}": {name}}}' for name in ("NaN", "Infinity", "-Infinity", "01", "0x1", ".5")),
-        *("[" * 100_000, '{"a":' * 20_000, f'{{"{field}": {"[" * 32 + "]" * 32}}}'),
-        *(f'{{"{field}": {"9" * 10_000}}}', f'{{"{field}": "a\nb"}}', f'{{"{field}": "\\x"}}'),
-        *(f'{{"{field}": "\\u12"}}', f'{{"{field}": "\0"}}'),
-    ):
+    for text in (*_no_json(good), *_twice(field, value), *_bad_value_texts(field)):
         yield text.encode(), _REFUSED
-    for raw in (
-        good.encode("utf-16"),
-        good.encode("utf-32"),
-        b'{"\xff": 1}',
-        b'{"\xed\xa0\x80": 1}',
-    ):
+    for encoding in ("utf-16", "utf-32"):
+        yield good.encode(encoding), _REFUSED
+    for raw in (b'{"\xff": 1}', b'{"\xed\xa0\x80": 1}'):
         yield raw, _REFUSED
     for text in ("[]", "null", "true", "1", '"text"', "{}", f"[{good}]", f'{{"{field}": 1e999}}'):
         yield text.encode(), _INVALID
     for text in ('{"\\u0000": 1}', '{"\\ud800": 1}', good[:-1] + ', "nobody-knows": 1}'):
         yield text.encode(), _INVALID
+
+
+def _no_json(good: str) -> Iterator[str]:
+    yield from ("", " ", "{", good[:-1], good + "x", good + good, good.replace('"', "'"))
+    yield from (good[:-1] + ",}", good + "// no", f"/**/{good}", "\ufeff" + good, "undefined")
+    yield from ("[" * 100_000, '{"a":' * 20_000)
+
+
+def _twice(field: str, value: object) -> Iterator[str]:
+    member = f'"{field}": {json.dumps(value)}'
+    escaped = f'"\\u{ord(field[0]):04x}{field[1:]}": {json.dumps(value)}'
+    for twice in (f"{member}, {member}", f"{member}, {escaped}"):
+        yield from (f"{{{twice}}}", f'{{"x": {{{twice}}}}}')
+
+
+def _bad_value_texts(field: str) -> Iterator[str]:
+    values = ["NaN", "Infinity", "-Infinity", "01", "0x1", ".5", "9" * 10_000]
+    values += ['"a\nb"', '"\\x"', '"\\u12"', '"\0"', "[" * 32 + "]" * 32]
+    for value in values:
+        yield f'{{"{field}": {value}}}'

@@ -26,6 +26,11 @@ class World:
     register: Register
 
     @property
+    def names(self) -> list[str]:
+        """The usernames of the two."""
+        return [self.alice.username, self.bob.username]
+
+    @property
     def message_ids(self) -> list[str]:
         """The ids of all messages, deleted ones included."""
         return sorted({c.json()["message_id"] for c in self.commands if "message_id" in c.json()})
@@ -92,45 +97,76 @@ def _past(alice: Person, bob: Person, friend: Person, words: tuple[str, ...]) ->
 
 def foreign_in(world: World) -> Foreign:
     """Return all that the two have got, by the parameters and fields that may name it."""
-    pair = (world.alice, world.bob)
-    names = [one.username for one in pair]
-    tokens = world.answers("consistency_token")
-    sessions = [session["id"] for one in pair for session in one.see("/auth/v1/sessions")["items"]]
-    conversations = world.alice.see("conversations")["items"]
-    values: dict[str, Any] = {
-        "path.message_id": [*world.message_ids[:4], conversations[0]["conversation_id"]],
-        "path.event_id": world.answers("event_id")[3:],
-        "path.session_id": sessions,
-        "path.username": names,
-        "query.token": tokens[3:],
-        "query.cursor": _cursors(world),
-        "query.q": [*world.words[1:6], f"{world.words[1]} {world.words[4]}"],
-        "query.with": names,
-        "query.limit": ["200"],
-        "query.before": ["1000"],
-        "query.after": ["0"],
-        "header.Consistency-Token": [",".join(tokens)],
-        "header.Prefer": ["wait=1"],
-        "header.If-None-Match": [",".join(_tags(world))],
-        # They change nothing of what is seen; keys have a test of their own.
-        "header.X-Request-ID": [],
-        "header.traceparent": [],
-        "header.Idempotency-Key": [],
-        "body.to": [world.quiet.username],
-        "body.body": [world.words[1]],
-        "body.subject": [world.words[5]],
-        "body.up_to": [1],
-        "body.message_id": world.message_ids,
-        "body.username": names,
-        "body.email": [world.alice.email],
-        "body.password": [world.quiet.password],
-        "body.current_password": [world.quiet.password],
-        "body.new_password": ["correct horse battery"],
+    values = {
+        **{f"path.{name}": tried for name, tried in _of_paths(world).items()},
+        **{f"query.{name}": tried for name, tried in _of_queries(world).items()},
+        **{f"header.{name}": tried for name, tried in _of_headers(world).items()},
+        **{f"body.{name}": tried for name, tried in _of_bodies(world).items()},
     }
-    known = {*names, *world.words, *tokens, *world.message_ids, *sessions}
-    known |= {one["conversation_id"] for one in conversations}
-    known |= {*world.answers("event_id"), *(one.email for one in pair)}
-    return Foreign(values=values, nobodys=_nobodys(world), secrets=frozenset(known))
+    return Foreign(values=values, nobodys=_nobodys(world), secrets=frozenset(_secrets(world)))
+
+
+def _of_paths(world: World) -> dict[str, Any]:
+    return {
+        "message_id": [*world.message_ids[:4], *_conversations(world)],
+        "event_id": world.answers("event_id")[3:],
+        "session_id": _sessions(world),
+        "username": world.names,
+    }
+
+
+def _of_queries(world: World) -> dict[str, Any]:
+    return {
+        "token": world.answers("consistency_token")[3:],
+        "cursor": _cursors(world),
+        "q": [*world.words[1:6], f"{world.words[1]} {world.words[4]}"],
+        "with": world.names,
+        "limit": ["200"],
+        "before": ["1000"],
+        "after": ["0"],
+    }
+
+
+def _of_headers(world: World) -> dict[str, Any]:
+    return {
+        "Consistency-Token": [",".join(world.answers("consistency_token"))],
+        "Prefer": ["wait=1"],
+        "If-None-Match": [",".join(_tags(world))],
+        # They change nothing of what is seen; keys have a test of their own.
+        "X-Request-ID": [],
+        "traceparent": [],
+        "Idempotency-Key": [],
+    }
+
+
+def _of_bodies(world: World) -> dict[str, Any]:
+    return {
+        "to": [world.quiet.username],
+        "body": [world.words[1]],
+        "subject": [world.words[5]],
+        "up_to": [1],
+        "message_id": world.message_ids,
+        "username": world.names,
+        "email": [world.alice.email],
+        "password": [world.quiet.password],
+        "current_password": [world.quiet.password],
+        "new_password": ["correct horse battery"],
+    }
+
+
+def _secrets(world: World) -> set[str]:
+    told = {*world.answers("event_id"), *world.answers("consistency_token")}
+    named = {*world.names, world.alice.email, world.bob.email, *world.words}
+    return {*told, *named, *world.message_ids, *_sessions(world), *_conversations(world)}
+
+
+def _sessions(world: World) -> list[str]:
+    lists = (one.see("/auth/v1/sessions")["items"] for one in (world.alice, world.bob))
+    return [session["id"] for items in lists for session in items]
+
+
+def _conversations(world: World) -> list[str]:
+    return [one["conversation_id"] for one in world.alice.see("conversations")["items"]]
 
 
 def _nobodys(world: World) -> dict[str, Any]:
