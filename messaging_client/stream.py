@@ -83,7 +83,8 @@ class Stream:
                         attempts = transport.attempts()
                         if update is not None:
                             yield update
-                    transport.retries.sleep(self._pause_s)
+                    if not self._is_over:
+                        transport.retries.sleep(self._pause_s)
                 except MessagingError as error:
                     attempts.wait(error)
         finally:
