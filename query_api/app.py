@@ -26,6 +26,7 @@ from query_api.schemas.parameters import HEADERS
 from query_api.settings import Settings
 from runtime import redis_client
 from runtime.errors import MessagingError
+from runtime.revocations import RevocationList
 from runtime.settings import Reader, Secret
 from web.access_tokens import TokenVerifier
 from web.app import build_api
@@ -44,7 +45,6 @@ from web.keys import JwksKeys
 from web.openapi import Api
 from web.pages import problem_pages
 from web.paging import Cursors
-from web.revocations import RevocationList
 
 _STATUSES: Mapping[type[MessagingError], Problem] = {
     NothingFoundError: CATALOGUE["not-found"],

@@ -135,7 +135,11 @@ class World:
         )
 
     def send(
-        self, sender: AccountId, recipient: AccountId, body: str = "Hello", **more: str
+        self,
+        sender: AccountId,
+        recipient: AccountId,
+        body: str = "Hello",
+        subject: str | None = None,
     ) -> Sent:
         conversation = conversation_of(sender, recipient)
         event = MessageSent(
@@ -143,7 +147,7 @@ class World:
             conversation_id=conversation,
             recipient_id=recipient,
             body=body,
-            **more,
+            subject=subject,
         )
         applied = self.apply(event, sender)
         return Sent(event_id=applied.event_id, token=applied.token, message_id=event.message_id)
