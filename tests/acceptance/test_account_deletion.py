@@ -111,8 +111,8 @@ def test_an_operator_deletes_an_account_and_the_log_says_so(
 ) -> None:
     secret = f"secret-{secrets.token_hex(16)}"
     gone, peer = register("gone"), register("peer")
-    sent = gone.send(peer, secret)
-    assert peer.see("conversations", sent)["items"][0]["last_message"]["body"] == secret
+    token = gone.send(peer, secret).consistency_token
+    assert peer.see("conversations", token=token)["items"][0]["last_message"]["body"] == secret
     asked = stack.messaging("accounts", "delete", gone.username)  # Nobody answers.
     assert asked.returncode == 1
     assert f"Delete {gone.username} and all that they wrote" in asked.stderr
@@ -129,7 +129,7 @@ def test_an_operator_deletes_an_account_and_the_log_says_so(
     assert f"No account has the username '{gone.username}'." in again.stderr
 
     wait_until(lambda: tables_with(stack, secret) == [], 20)
-    [conversation] = peer.get("conversations")["items"]
+    [conversation] = peer.see("conversations")["items"]
     assert (conversation["with"], conversation["last_message"]) == (None, None)
     assert logged_deletions(stack, told["account_id"]) == {("account.deleted.v2", "operator")}
     wait_until(lambda: register_named(stack, gone.username).status_code == 201, 20)
@@ -137,8 +137,8 @@ def test_an_operator_deletes_an_account_and_the_log_says_so(
 
 def test_the_log_says_when_it_was_the_owner(stack: RunningStack, register: Register) -> None:
     gone = register("gone")
-    account = gone.http.get("/auth/v1/me").json()["id"]
-    assert gone.leave().status_code == 202
+    account = str(gone.client.me().id)
+    assert leave(gone).status_code == 202
     said = {("account.deleted.v2", "owner")}
     wait_until(lambda: logged_deletions(stack, account) == said, 20)
 
