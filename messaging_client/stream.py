@@ -131,7 +131,7 @@ class Stream:
         try:
             with http.stream(_CALL.method, _CALL.path, headers=headers, timeout=timeout) as answer:
                 yield answer
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise connection_failed(_CALL, error, headers["X-Request-ID"]) from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from messaging_client import Message, MessagingClient, Receipt
+from messaging_client import Message, MessageReceipt, MessagingClient, Receipt
 
 Register = Callable[[str], "Person"]
 
@@ -29,7 +29,7 @@ class Person:
         message = {"to": to.username, "body": body}
         return self.http.post("/command/v1/messages", json=message, headers=headers)
 
-    def send(self, to: Person, body: str) -> Receipt:
+    def send(self, to: Person, body: str) -> MessageReceipt:
         return self.client.send_message(to.username, body)
 
     def get(self, path: str, *, token: str | None = None, **headers: str) -> httpx.Response:

@@ -10,10 +10,10 @@ import pytest
 
 from messaging_client import (
     LoginFailedError,
+    MessageReceipt,
     MessagingClient,
     NotFoundError,
     PasswordWrongError,
-    Receipt,
     RecipientUnknownError,
     Retries,
     SendMessage,
@@ -124,15 +124,13 @@ def test_lost_answers_have_one_effect(stack: RunningStack, alice: Person, bob: P
         sent = [client.send_message(bob.username, str(number)) for number in range(5)]
         batch = [SendMessage(to=bob.username, body=str(number)) for number in range(5, 9)]
         results = client.batch(batch)
-        message_id = sent[0].message_id
-        assert message_id
-        client.edit_message(message_id, body="0")
+        client.edit_message(sent[0].message_id, body="0")
         client.read_conversation(bob.username, 9)
         shown = list(client.messages(bob.username, after=0))
         assert losing.lost == 8
     assert all(receipt.replayed for receipt in sent)
     assert [message.body for message in shown] == [str(number) for number in range(9)]
-    ids = [one.message_id for one in (*sent, *results) if isinstance(one, Receipt)]
+    ids = [one.message_id for one in (*sent, *results) if isinstance(one, MessageReceipt)]
     assert [message.id for message in shown] == ids
 
 

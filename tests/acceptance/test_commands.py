@@ -47,7 +47,6 @@ def test_a_repeated_command_acts_once_however_many_arrive_at_once(
 
 def test_a_message_deleted_for_me_is_gone_for_me_alone(alice: Person, bob: Person) -> None:
     sent = alice.send(bob, "Hidden from bob")
-    assert sent.message_id
     gone = bob.client.delete_message(sent.message_id, for_="me")
     assert bob.messages(alice) == []
     assert len(alice.messages(bob, token=gone.consistency_token)) == 1
@@ -55,7 +54,6 @@ def test_a_message_deleted_for_me_is_gone_for_me_alone(alice: Person, bob: Perso
 
 def test_a_message_deleted_for_everyone_is_gone_for_both(alice: Person, bob: Person) -> None:
     sent = alice.send(bob, "Gone")
-    assert sent.message_id
     gone = alice.client.delete_message(sent.message_id)
     assert bob.messages(alice, token=gone.consistency_token) == []
     assert alice.messages(bob) == []
@@ -66,7 +64,6 @@ def test_only_its_sender_deletes_for_everyone_or_edits(
 ) -> None:
     stranger = register("stranger")
     sent = alice.send(bob, "Mine")
-    assert sent.message_id
     for person in (bob, stranger):
         edit = person.client.edit_message(sent.message_id, body="Not mine")
         assert person.fate(edit) == ("rejected", "message-not-found")
@@ -82,8 +79,7 @@ def test_only_its_sender_deletes_for_everyone_or_edits(
 def test_reading_leaves_nothing_unread_and_never_goes_back(alice: Person, bob: Person) -> None:
     sent = [alice.send(bob, f"Message {number}") for number in range(3)][-1]
     assert bob.client.unread(token=sent.consistency_token).total == 3
-    read = bob.client.read_conversation(alice.username, 2)
-    assert read.message_id is None
+    bob.client.read_conversation(alice.username, 2)
     assert bob.client.unread().total == 1
     bob.client.read_conversation(alice.username, 1_000_000)
     assert bob.client.unread().total == 0

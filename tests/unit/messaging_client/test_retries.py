@@ -237,3 +237,15 @@ def test_the_first_pause_may_be_nothing_but_patience_of_none_never_tries_again()
     retries = Retries(uniform=lambda low, _high: low)
     assert retries.pause_s(1, None) == 0
     assert retries.pause_s(1_000, 3.0) == 3.0
+
+
+@pytest.mark.parametrize(
+    "failure", [httpx.LocalProtocolError("illegal"), httpx.UnsupportedProtocol("no scheme")]
+)
+def test_what_cannot_be_sent_is_not_tried_again(
+    ann: MessagingClient, service: FakeService, failure: Exception
+) -> None:
+    service.mischief = Failing(failure)
+    with pytest.raises(ConnectionFailedError):
+        ann.send_message("ben", "hello")
+    assert service.count(_PATH) == 1
