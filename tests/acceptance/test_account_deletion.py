@@ -71,8 +71,8 @@ def test_a_deleted_account_leaves_tombstones_and_its_name(
     secret = f"secret-{secrets.token_hex(16)}"
     gone, peers = register("gone"), [register("peer") for _ in range(3)]
     for peer in peers:
-        sent = [gone.send(peer, f"{secret} {number}") for number in range(3)]
-        answer = peer.send(gone, "an answer")
+        sent = [gone.write(peer, f"{secret} {number}") for number in range(3)]
+        answer = peer.write(gone, "an answer")
         message = sent[0].message_id
         edit = gone.client.edit_message(message, body=f"{secret} again")
         assert len(peer.messages(gone, token=edit.consistency_token)) == 4
@@ -110,8 +110,10 @@ def test_an_operator_deletes_an_account_and_the_log_says_so(
 ) -> None:
     secret = f"secret-{secrets.token_hex(16)}"
     gone, peer = register("gone"), register("peer")
-    token = gone.send(peer, secret).consistency_token
-    assert peer.see("conversations", token=token)["items"][0]["last_message"]["body"] == secret
+    token = gone.write(peer, secret).consistency_token
+    assert (
+        peer.get("conversations", token=token).json()["items"][0]["last_message"]["body"] == secret
+    )
     asked = stack.messaging("accounts", "delete", gone.username)  # Nobody answers.
     assert asked.returncode == 1
     assert f"Delete {gone.username} and all that they wrote" in asked.stderr
@@ -146,7 +148,7 @@ def test_every_service_refuses_a_deleted_accounts_token_within_five_seconds(
     register: Register,
 ) -> None:
     gone, peer = register("gone"), register("peer")
-    gone.send(peer, "hello")
+    gone.write(peer, "hello")
     assert len(gone.messages(peer)) == 1
     started = time.monotonic()
     assert leave(gone).status_code == 202
@@ -166,13 +168,13 @@ def test_every_service_refuses_a_deleted_accounts_token_within_five_seconds(
 
 def test_a_message_to_a_deleted_account_is_refused_or_rejected(register: Register) -> None:
     gone, peer, stranger = register("gone"), register("peer"), register("stranger")
-    peer.send(gone, "are you there?")
+    peer.write(gone, "are you there?")
     assert len(peer.messages(gone)) == 1
     assert leave(gone).status_code == 202
 
     def fate() -> tuple[str, str | None] | None:
         try:
-            return peer.fate(peer.send(gone, "hello?"))
+            return peer.outcome(peer.write(gone, "hello?"))
         except RecipientUnknownError:  # The name is not in this process's memory.
             return None
 

@@ -156,7 +156,7 @@ def test_who_waits_gets_the_message_or_the_outcome(alice: Person, bob: Person) -
 
 def test_queries_are_typed_and_follow_links(alice: Person, bob: Person) -> None:
     for number in range(7):
-        token = alice.send(bob, f"number {number}").consistency_token
+        token = alice.write(bob, f"number {number}").consistency_token
     shown = bob.client.messages(alice.username, limit=3, token=token)
     assert [message.position for message in shown] == [7, 6, 5, 4, 3, 2, 1]
     assert len(list(bob.client.unread_messages(alice.username, limit=2))) == 7

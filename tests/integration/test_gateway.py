@@ -105,6 +105,12 @@ def test_a_well_formed_request_id_is_kept_any_other_replaced(
     assert answered
 
 
+@pytest.mark.parametrize("path", ["/auth/v1/a%20b/docs", "/auth/v1/%C3%A9", "/auth/v1/x?q=a%20b"])
+def test_what_is_percent_encoded_is_passed_on_as_it_came(gateway: Gateway, path: str) -> None:
+    status, _, body = gateway.get(path)
+    assert (status, json.loads(body)["path"]) == (200, path)
+
+
 def test_two_request_ids_are_none(gateway: Gateway) -> None:
     _, headers, _ = gateway.get("/auth/v1/docs", "X-Request-ID: one", "X-Request-ID: two")
     assert len(headers["x-request-id"]) == 1
