@@ -52,7 +52,7 @@ from messaging_client.models import (
     UnreadConversation,
 )
 from messaging_client.paging import Page, Pages
-from messaging_client.receipts import Receipt
+from messaging_client.receipts import MessageReceipt, Receipt
 from messaging_client.retries import NO_RETRIES, Retries, Retry, Trouble, trouble_of
 from messaging_client.stream import MessageUpdate, ReadUpdate, Stream, Update
 from messaging_client.transport import VERSION, http_client
@@ -79,6 +79,7 @@ __all__ = [
     "InvalidFieldsError",
     "LoginFailedError",
     "Message",
+    "MessageReceipt",
     "MessageUpdate",
     "MessagingClient",
     "MessagingError",

@@ -22,6 +22,15 @@ class AccountCalls:
         """Whether there was a login and no logout; the service may have ended the session."""
         return self._caller.session.is_open
 
+    def access_token(self) -> str:
+        """Return a good access token, for requests that this client does not know.
+
+        Raises:
+            NotLoggedInError: There was no login.
+            UnauthorizedError: The session has ended.
+        """
+        return self._caller.session.access_token()
+
     def register(self, username: str, email: str, password: str) -> Account:
         """Create an account; this does not log in.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import httpx
@@ -15,11 +15,18 @@ import httpx
 from messaging_client.caller import Caller, segment, understood
 from messaging_client.errors import MessagingError, ProblemError
 from messaging_client.queries import event_of
-from messaging_client.receipts import Receipt, receipt_of, result_of
+from messaging_client.receipts import (
+    MessageReceipt,
+    Receipt,
+    message_receipt_of,
+    receipt_of,
+    result_of,
+)
 from messaging_client.transport import Call, document
 
 _LONGEST_WAIT_S = 10
 For = Literal["everyone", "me"]
+R = TypeVar("R", bound=Receipt)
 
 
 class Unset(Enum):
@@ -115,7 +122,7 @@ class CommandCalls:
         *,
         key: str | None = None,
         wait: int = 0,
-    ) -> Receipt:
+    ) -> MessageReceipt:
         """Send a message.
 
         Raises:
@@ -134,7 +141,7 @@ class CommandCalls:
         subject: str | Unset | None = UNSET,
         key: str | None = None,
         wait: int = 0,
-    ) -> Receipt:
+    ) -> MessageReceipt:
         """Change body, subject or both of a message of one's own.
 
         Raises:
@@ -151,11 +158,12 @@ class CommandCalls:
         for_: For = "everyone",
         key: str | None = None,
         wait: int = 0,
-    ) -> Receipt:
+    ) -> MessageReceipt:
         """Delete a message: one's own for everyone, or any that one sees for oneself alone."""
         params = {"for": for_} if for_ != "everyone" else None
         call = Call(method="DELETE", path=_message_path(message_id), params=params)
-        return self._event_command(call, key=key, wait=wait)
+        seconds = _checked(wait)
+        return self._settled(message_receipt_of(self._give(call, key=key)), seconds)
 
     def read_conversation(
         self, username: str, up_to: int, *, key: str | None = None, wait: int = 0
@@ -167,7 +175,8 @@ class CommandCalls:
         """
         path = f"/command/v1/conversations/{segment(username)}/read"
         call = Call(method="POST", path=path, json={"up_to": up_to})
-        return self._event_command(call, key=key, wait=wait)
+        seconds = _checked(wait)
+        return self._settled(receipt_of(self._give(call, key=key)), seconds)
 
     def batch(
         self, commands: Sequence[Command], *, key: str | None = None
@@ -175,9 +184,8 @@ class CommandCalls:
         """Give 1 to 500 commands at once; return the receipt or the problem of each, in order."""
         body = {"commands": [command.in_batch() for command in commands]}
         answer = self._give(Call(method="POST", path="/command/v1/batch", json=body), key=key)
-        request_id = answer.headers.get("X-Request-ID", "")
         return understood(
-            lambda told: tuple(result_of(one, request_id) for one in told["results"]),
+            lambda told: tuple(result_of(one, answer) for one in told["results"]),
             document(answer),
         )
 
@@ -188,14 +196,12 @@ class CommandCalls:
             headers["Prefer"] = f"wait={wait}"
         return self._caller.command(replace(call, headers=headers, longer_s=wait))
 
-    def _message_command(self, call: Call, *, key: str | None, wait: int) -> Receipt:
+    def _message_command(self, call: Call, *, key: str | None, wait: int) -> MessageReceipt:
         """Give a command whose answer is the message, if the service could wait for it."""
-        return receipt_of(self._give(call, key=key, wait=_checked(wait)))
+        return message_receipt_of(self._give(call, key=key, wait=_checked(wait)))
 
-    def _event_command(self, call: Call, *, key: str | None, wait: int) -> Receipt:
-        """Give a command, then ask what became of it, if that is wanted."""
-        seconds = _checked(wait)
-        receipt = receipt_of(self._give(call, key=key))
+    def _settled(self, receipt: R, seconds: int) -> R:
+        """Return the receipt with what became of the command, if that is wanted and can be told."""
         if not seconds or receipt.event_id is None:
             return receipt
         # The command is accepted, whatever becomes of this question.

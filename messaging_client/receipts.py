@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -14,6 +15,7 @@ from messaging_client.models import Event, Json, Message
 from messaging_client.transport import document
 
 _ACCEPTED = 202
+_REPLAYED = "Idempotent-Replayed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,61 +23,76 @@ class Receipt:
     """What a command was answered with: it is on disk and will be applied, or rejected.
 
     Attributes:
-        message_id: The message that it speaks of; None for `read_conversation`.
         event_id: Its event; None where the answer is the message itself.
         accepted_at: When it was accepted; None as above.
         consistency_token: What makes a query, anybody's, show its effect.
-        message: The message as it now is, where `wait` was given and long enough.
         outcome: What became of it, where `wait` was given to a delete or a read.
         replayed: Whether an earlier attempt with the same key had been accepted already.
         request_id: The answer's `X-Request-ID`.
     """
 
-    message_id: UUID | None
     event_id: UUID | None
     accepted_at: datetime | None
     consistency_token: str = field(repr=False)
-    message: Message | None = None
     outcome: Event | None = None
     replayed: bool = False
     request_id: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class MessageReceipt(Receipt):
+    """What a command about one message was answered with.
+
+    Attributes:
+        message_id: The message.
+        message: The message as it now is, where `wait` was given and long enough.
+    """
+
+    message_id: UUID
+    message: Message | None = None
+
+
 def receipt_of(answer: httpx.Response) -> Receipt:
-    """Return what the answer to one command says: that it is accepted, or the message itself."""
-    request_id = answer.headers.get("X-Request-ID", "")
-    replayed = "Idempotent-Replayed" in answer.headers
+    """Return what the answer to a command about no single message says."""
+    return understood(lambda told: Receipt(**_members(told, answer)), document(answer))
+
+
+def message_receipt_of(answer: httpx.Response) -> MessageReceipt:
+    """Return what the answer to a command says: that it is accepted, or the message itself."""
     if answer.status_code == _ACCEPTED:
         return understood(
-            lambda told: _accepted(told, request_id=request_id, replayed=replayed),
+            lambda told: MessageReceipt(
+                message_id=UUID(told["message_id"]), **_members(told, answer)
+            ),
             document(answer),
         )
     message = understood(Message.of, document(answer))
-    return Receipt(
+    return MessageReceipt(
         message_id=message.id,
         event_id=None,
         accepted_at=None,
         consistency_token=answer.headers.get("Consistency-Token", ""),
         message=message,
-        replayed=replayed,
-        request_id=request_id,
+        replayed=_REPLAYED in answer.headers,
+        request_id=answer.headers.get("X-Request-ID", ""),
     )
 
 
-def result_of(told: Json, request_id: str) -> Receipt | ProblemError:
-    """Return what became of one command of a batch."""
-    if told["status"] == "accepted":
-        return _accepted(told, request_id=request_id, replayed=False)
-    return problem_error(told, status=told["status"])
+def result_of(told: Json, answer: httpx.Response) -> Receipt | ProblemError:
+    """Return what became of one command of the batch that was answered."""
+    if told["status"] != "accepted":
+        return problem_error(told, status=told["status"])
+    members = _members(told, answer)
+    if "message_id" in told:
+        return MessageReceipt(message_id=UUID(told["message_id"]), **members)
+    return Receipt(**members)
 
 
-def _accepted(told: Json, *, request_id: str, replayed: bool) -> Receipt:
-    message_id = told.get("message_id")
-    return Receipt(
-        message_id=None if message_id is None else UUID(message_id),
-        event_id=UUID(told["event_id"]),
-        accepted_at=datetime.fromisoformat(told["accepted_at"]),
-        consistency_token=told["consistency_token"],
-        replayed=replayed,
-        request_id=request_id,
-    )
+def _members(told: Json, answer: httpx.Response) -> dict[str, Any]:
+    return {
+        "event_id": UUID(told["event_id"]),
+        "accepted_at": datetime.fromisoformat(told["accepted_at"]),
+        "consistency_token": told["consistency_token"],
+        "replayed": _REPLAYED in answer.headers,
+        "request_id": answer.headers.get("X-Request-ID", ""),
+    }

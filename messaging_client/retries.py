@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+import httpx
+
 from messaging_client.errors import (
     ConnectionFailedError,
     MessagingError,
@@ -20,6 +22,8 @@ from messaging_client.errors import (
 _log = logging.getLogger("messaging_client")
 # What another attempt may mend. 500 is among them: commands carry a key, so a repetition is safe.
 _OUTAGES = frozenset({500, 502, 503, 504})
+# No attempt sends a header with a line break, or finds an address without a scheme.
+_UNSENDABLE = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 
 class Trouble(Enum):
@@ -103,8 +107,8 @@ NO_RETRIES = Retries(outage_s=0.0, rate_limit_s=0.0, visibility_s=0.0)
 def trouble_of(error: MessagingError) -> Trouble | None:
     """Return what kind of passing trouble `error` is, None if another attempt cannot mend it."""
     match error:
-        case ConnectionFailedError():
-            return Trouble.OUTAGE
+        case ConnectionFailedError(__cause__=cause):
+            return None if isinstance(cause, _UNSENDABLE) else Trouble.OUTAGE
         case NotYetVisibleError():
             return Trouble.NOT_YET_VISIBLE
         case RateLimitedError():

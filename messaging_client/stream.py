@@ -83,7 +83,8 @@ class Stream:
                         attempts = transport.attempts()
                         if update is not None:
                             yield update
-                    transport.retries.sleep(self._pause_s)
+                    if not self._is_over:
+                        transport.retries.sleep(self._pause_s)
                 except MessagingError as error:
                     attempts.wait(error)
         finally:
@@ -130,7 +131,7 @@ class Stream:
         try:
             with http.stream(_CALL.method, _CALL.path, headers=headers, timeout=timeout) as answer:
                 yield answer
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise connection_failed(_CALL, error, headers["X-Request-ID"]) from error
 
 

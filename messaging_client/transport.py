@@ -107,7 +107,7 @@ class Transport:
                 headers={**headers, **call.headers},
                 timeout=self._timeout(call),
             )
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise connection_failed(call, error, headers["X-Request-ID"]) from error
         if answer.is_success or answer.status_code == _NOT_MODIFIED:
             return answer
@@ -126,7 +126,7 @@ class Transport:
 
 
 def connection_failed(
-    call: Call, cause: httpx.TransportError, request_id: str
+    call: Call, cause: httpx.RequestError, request_id: str
 ) -> ConnectionFailedError:
     """Return the error for a call that got no answer."""
     reason = str(cause) or type(cause).__name__

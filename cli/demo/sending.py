@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from cli.demo.accounts import Accounts
 from cli.demo.outgoing import Outgoing, Pair
 from cli.demo.parallel import Stop, for_each
+from messaging_client import MessageReceipt as Accepted
 from messaging_client import MessagingClient, RecipientUnknownError
-from messaging_client import Receipt as Accepted
 
 # Each waits for the disk most of the time.
 _THREADS = 8

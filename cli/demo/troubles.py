@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -83,7 +82,6 @@ def client_factory(
         longest_pause_s=_LONGEST_PAUSE_S,
         clock=clock,
         sleep=pause,
-        uniform=random.uniform,
         on_retry=troubles.note,
     )
     return lambda: MessagingClient(

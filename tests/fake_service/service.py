@@ -165,7 +165,9 @@ class FakeService:
         if "to" in body:
             answer = self.store(me, body["to"], body["body"])
         else:
-            answer = answers.accepted(next(self._numbers), None, self.now)
+            what, which = request.url.path.split("/")[-2:]
+            message_id = which if what == "messages" else None
+            answer = answers.accepted(next(self._numbers), message_id, self.now)
         headers = {"Consistency-Token": answer["consistency_token"]}
         return httpx.Response(202, json=answer, headers=headers)
 

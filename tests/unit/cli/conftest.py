@@ -12,20 +12,7 @@ from cli.demo.accounts import Accounts
 from cli.demo.book import Book
 from cli.demo.troubles import Troubles, client_factory
 from messaging_client import MessagingClient
-from tests.fake_service import FakeService
-
-
-class Clock:
-    """A clock that moves when somebody waits."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def pause(self, seconds: float) -> None:
-        self.now += seconds
+from tests.fake_service import Clock, FakeService
 
 
 @pytest.fixture

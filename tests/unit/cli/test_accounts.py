@@ -13,8 +13,7 @@ from cli.demo.book import Book, kept
 from cli.demo.errors import DemoError
 from cli.demo.people import substitute
 from messaging_client import MessagingClient, NotFoundError
-from tests.fake_service import FakeService, Handler
-from tests.unit.cli.conftest import Clock
+from tests.fake_service import Clock, FakeService, Handler
 
 Open = Callable[[], Accounts]
 

@@ -14,8 +14,7 @@ from messaging_client import (
     ProblemError,
     TooManyFailuresError,
 )
-from tests.fake_service import FakeService, Handler, problem
-from tests.unit.cli.conftest import Clock
+from tests.fake_service import Clock, FakeService, Handler, problem
 
 Connect = Callable[[], MessagingClient]
 _ACCOUNT = ("ann", "ann@example.org", "correct horse")
