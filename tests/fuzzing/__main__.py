@@ -38,7 +38,8 @@ def main() -> int:
             if total >= chosen.examples:
                 break
     for (operation, status), count in sorted(answers.items()):
-        sys.stdout.write(f"{count:7,}  {status}  {operation}\n")
+        if operation in fuzzer.operations:  # The others are methods that a path does not know.
+            sys.stdout.write(f"{count:7,}  {status}  {operation}\n")
     return 0
 
 
