@@ -27,6 +27,27 @@ class ReadinessSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StreamSettings:
+    """How many event streams there may be, and how long they may be silent.
+
+    Each stream holds a thread of the process: keep `limit` below the number of its threads.
+    """
+
+    limit: int = 4
+    limit_of_account: int = 10
+    heartbeat_seconds: int = 15
+
+    @classmethod
+    def read(cls, reader: Reader) -> StreamSettings:
+        """Read the group."""
+        return cls(
+            limit=reader.integer("MESSAGING_STREAM_LIMIT", cls.limit),
+            limit_of_account=reader.integer("MESSAGING_STREAM_ACCOUNT_LIMIT", cls.limit_of_account),
+            heartbeat_seconds=reader.integer("MESSAGING_STREAM_HEARTBEAT", cls.heartbeat_seconds),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that query_api needs to know."""
 
@@ -37,6 +58,7 @@ class Settings:
     jwks_url: str
     consistency_key: Secret
     readiness: ReadinessSettings
+    stream: StreamSettings = StreamSettings()
 
     @classmethod
     def read(cls, reader: Reader) -> Settings:
@@ -50,4 +72,5 @@ class Settings:
             jwks_url=reader.url("MESSAGING_JWKS_URL"),
             consistency_key=reader.secret("MESSAGING_CONSISTENCY_KEY_FILE"),
             readiness=ReadinessSettings.read(reader, public_url=api.public_url),
+            stream=StreamSettings.read(reader),
         )

@@ -12,6 +12,7 @@ from events.queue import EventQueue
 from runtime.clock import Clock
 from runtime.redis_client import connect
 from runtime.settings import DatabaseSettings, QueueSettings, Reader, RedisSettings
+from workers.notifier import Notifier
 from workers.projector import Projector
 
 # Transactions at once in one worker process; its other threads wait for entries, not for these.
@@ -53,9 +54,16 @@ class WorkerContext:
     def _make(self) -> Connections:
         database = DatabaseSettings.read(self._reader)
         engine = create_engine_for(database, application_name="api-write", pool_size=_POOL_SIZE)
-        queue = EventQueue(connect(RedisSettings.read(self._reader)), self.queue_settings)
+        redis = connect(RedisSettings.read(self._reader))
+        queue = EventQueue(redis, self.queue_settings)
         # A newer version's function, also where the queue is open since long.
         queue.load_function()
         batch_size = self.queue_settings.batch_size
-        projector = Projector(queue, engine, batch_size=batch_size, clock=self.clock)
+        projector = Projector(
+            queue,
+            engine,
+            batch_size=batch_size,
+            clock=self.clock,
+            notify=Notifier(redis).applied,
+        )
         return Connections(engine=engine, queue=queue, projector=projector)
