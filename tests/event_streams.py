@@ -99,8 +99,66 @@ class Listening:
     def close(self) -> None:
         """Go away, as a client whose network fails."""
         if self._response is not None and not self.ended.is_set():
-            stream = self._response.extensions["network_stream"]
-            with suppress(OSError):
-                # Closing it here would not wake the thread that reads.
-                stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            _break(self._response)
         self._thread.join(LONGEST_WAIT_S)
+
+
+class Follower:
+    """Reads a person's stream for as long as it lives, from where it was, whatever happens."""
+
+    def __init__(self, url: str, log_in: Callable[[httpx.Client], dict[str, str]]) -> None:
+        """Return once a first stream is open; `log_in` returns the headers for a new one."""
+        self.told: list[Told] = []
+        self.streams = 0
+        self._http = httpx.Client(base_url=url, timeout=LONGEST_WAIT_S)
+        self._log_in = log_in
+        self._last_id = ""
+        self._stopped = threading.Event()
+        self._response: httpx.Response | None = None
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + LONGEST_WAIT_S
+        while not self._last_id:
+            assert time.monotonic() < deadline, "no stream opened"
+            time.sleep(0.01)
+
+    def _follow(self) -> None:
+        headers = self._log_in(self._http)
+        while not self._stopped.is_set():
+            resumed = {"Last-Event-ID": self._last_id} if self._last_id else {}
+            with (
+                suppress(httpx.HTTPError),
+                self._http.stream(
+                    "GET", "/query/v1/stream", headers={**headers, **resumed}
+                ) as response,
+            ):
+                if response.status_code == httpx.codes.UNAUTHORIZED:
+                    headers = self._log_in(self._http)
+                if response.status_code == httpx.codes.OK:
+                    self.streams += 1
+                    self._response = response
+                    self.told.extend(parse(response.iter_lines(), on_id=self._note))
+            self._stopped.wait(0.05)
+
+    def _note(self, id_: str) -> None:
+        self._last_id = id_
+
+    def cut_off(self) -> None:
+        """Break the connection that is open now."""
+        if self._response is not None:
+            _break(self._response)
+
+    def stop(self) -> None:
+        """Follow no more."""
+        self._stopped.set()
+        while self._thread.is_alive():
+            self.cut_off()
+            self._thread.join(0.1)
+        self._http.close()
+
+
+def _break(response: httpx.Response) -> None:
+    # Closing it here would not wake the thread that reads.
+    with suppress(OSError, KeyError, AttributeError):
+        stream = response.extensions["network_stream"]
+        stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
