@@ -183,6 +183,8 @@ def test_pgpool_sends_every_statement_of_the_query_api_to_the_standby(
         "partitions": [0],
         "offsets": ["0"],
         "epoch": 1,
+        "reached": ["0"],
+        "accounts": [someone],
     }
     times = 40
     with closing(

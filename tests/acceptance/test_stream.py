@@ -206,7 +206,7 @@ def test_the_stream_is_plain_http(register: Register) -> None:
     assert alice.http.get(refused.json()["type"]).status_code == 200
 
 
-def test_queries_are_answered_while_every_place_for_a_stream_is_taken(
+def test_an_account_beyond_its_share_of_streams_is_refused_and_still_reads(
     register: Register, listen: Listen
 ) -> None:
     alice = register("alice")
