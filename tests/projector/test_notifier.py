@@ -37,7 +37,7 @@ def test_one_notice_tells_of_a_whole_batch(harness: Harness, servers: Servers) -
     ensure_open(harness.queue, harness.engine, clock=utc_now)
     harness.append(*(pair.sent(str(number)) for number in range(50)))
     with redis.Redis(port=servers.valkey_port) as client:
-        subscription = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+        subscription = client.pubsub(ignore_subscribe_messages=True)
         subscription.subscribe(CHANNEL)
         subscription.get_message(timeout=5)
         partition = drain(harness, pair, Notifier(client))
