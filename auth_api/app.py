@@ -12,12 +12,12 @@ from auth_api.services import Services
 from auth_api.settings import Settings
 from database.engines import create_engine_for
 from runtime import redis_client
+from runtime.revocations import RevocationList
 from runtime.settings import Reader
 from web.access_tokens import TokenVerifier
 from web.app import build_api
 from web.guard import Guard
 from web.health import database_answers, redis_answers
-from web.revocations import RevocationList
 
 _DESCRIPTION = """Creates accounts, hands out and ends sessions.
 

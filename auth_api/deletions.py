@@ -75,6 +75,7 @@ class Deletions:
                 account_id=who.account_id,
                 event_id=deletion.event_id,
                 requested_at=deletion.accepted_at,
+                ordered_by="owner",
                 request_id=request_id,
             )
         )

@@ -21,7 +21,7 @@ from auth_api.sessions import Sessions
 from auth_api.settings import Settings
 from auth_api.tokens import Tokens
 from runtime.clock import Clock, utc_now
-from web.revocations import RevocationList
+from runtime.revocations import RevocationList
 
 _EXTENSION = "messaging-auth"
 

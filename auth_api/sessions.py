@@ -16,11 +16,9 @@ from auth_api.tokens import Grant
 from database.models import identity
 from runtime.clock import Clock, utc_now
 from runtime.ids import AccountId, SessionId, new_id
-from web.revocations import RevocationList
+from runtime.revocations import RevocationList
 
 _LONGEST_TEXT = 512
-# Clocks of several machines may differ by less than this.
-_MARGIN_S = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +157,7 @@ class Sessions:
             UnavailableError: They may still be valid; repeat it.
         """
         for session_id in session_ids:
-            self._revocations.revoke(session_id, seconds=self._lifetimes.access + _MARGIN_S)
+            self._revocations.revoke(session_id, lifetime=self._lifetimes.access)
 
 
 def issue_refresh_token(tx: sa.Connection, session_id: SessionId, now: datetime) -> UUID:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.revocations import ACCESS_LIFETIME_S
 from runtime.settings import DatabaseSettings, Reader, RedisSettings
 from web.app import ApiSettings
 
@@ -22,7 +23,7 @@ class Lifetimes:
         grace: A refresh token after its rotation, for two tabs that refresh at once.
     """
 
-    access: int = 300
+    access: int = ACCESS_LIFETIME_S
     session: int = 30 * _DAY_S
     idle: int = 7 * _DAY_S
     grace: int = 10

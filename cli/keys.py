@@ -6,8 +6,7 @@ import os
 
 import click
 
-from local_stack import state as states
-from local_stack.errors import StackError
+from local_stack import operating
 
 
 @click.group()
@@ -23,11 +22,7 @@ def rotate() -> None:
     removed. What these signed ends: access tokens have expired long since, and who has not
     refreshed since the rotation before must log in anew. If a key has leaked, rotate twice.
     """
-    state = states.look(os.environ)
-    if state is None:
-        raise StackError(f"There is no stack in {states.folder_of(os.environ)}: run up first.")
-    states.enter(os.environ)
-    rotated = state.credentials.rotate_signing_key()
+    rotated = operating.existing(os.environ).credentials.rotate_signing_key()
     click.echo(f"signs     {rotated.signs}")
     click.echo(f"verifies  {rotated.verifies or 'no other'}")
     for kid in rotated.removed:

@@ -16,7 +16,9 @@ _VERBS = {
     "down": "cli.stack:down",
     "status": "cli.stack:status",
     "logs": "cli.stack:logs",
+    "accounts": "cli.accounts:accounts",
     "keys": "cli.keys:keys",
+    "events": "cli.events:events",
     "demo": "cli.demo.command:demo",
 }
 

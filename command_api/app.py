@@ -24,6 +24,7 @@ from events.queue import EventQueue
 from runtime import redis_client
 from runtime.clock import utc_now
 from runtime.errors import UnavailableError
+from runtime.revocations import RevocationList
 from runtime.settings import Reader
 from web.access_tokens import TokenVerifier
 from web.app import build_api
@@ -31,7 +32,6 @@ from web.consistency import ConsistencyTokens
 from web.guard import Guard
 from web.health import Check, redis_answers
 from web.keys import JwksKeys
-from web.revocations import RevocationList
 
 DESCRIPTION = """\
 Accepts writes and deletes.

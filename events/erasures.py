@@ -1,6 +1,6 @@
 """Erasures: what is owed to accounts that were deleted, until it is applied in every partition.
 
-auth_api writes what is owed in the transaction that deletes the account. The sweep queues it; to
+Whoever deletes an account writes what is owed in the same transaction. The sweep queues it; to
 queue it twice does no harm, since the ids of its events are the same each time.
 """
 
@@ -13,9 +13,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from events.contracts.accounts import AccountDeleted
+from events.contracts.accounts import AccountDeleted, OrderedBy
 from events.contracts.envelope import Envelope
-from runtime.ids import AccountId, Epoch, EventId, Partition, event_of_erasure
+from runtime.ids import (
+    AccountId,
+    Epoch,
+    EventId,
+    Partition,
+    SessionId,
+    event_of_erasure,
+    new_erasure_id,
+)
 
 # Of many that are owed each sweep queues so many: commands want their place in the queue too.
 _AT_ONCE = 100
@@ -29,12 +37,14 @@ class Erasure:
         account_id: The account.
         event_id: From which the ids of its events are made.
         requested_at: When it was deleted.
-        request_id: In which request.
+        ordered_by: Who ordered it.
+        request_id: In which request, where there was one.
     """
 
     account_id: AccountId
     event_id: EventId
     requested_at: datetime
+    ordered_by: OrderedBy
     request_id: str | None
 
     def envelopes(self, partitions: Collection[int]) -> list[Envelope]:
@@ -46,6 +56,7 @@ class Erasure:
                     account_id=self.account_id,
                     in_partition=Partition(partition),
                     of_partitions=len(partitions),
+                    ordered_by=self.ordered_by,
                 ),
                 actor_id=self.account_id,
                 occurred_at=self.requested_at,
@@ -55,10 +66,27 @@ class Erasure:
         ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """An operator's order to delete an account, carried out once its transaction is committed.
+
+    Attributes:
+        account_id: The account.
+        event_id: From which the ids of its events are made.
+        accepted_at: When it was deleted.
+        ended_sessions: The sessions that this ends.
+    """
+
+    account_id: AccountId
+    event_id: EventId
+    accepted_at: datetime
+    ended_sessions: tuple[SessionId, ...]
+
+
 # Queued in an earlier epoch is not queued: that queue was lost.
 _OWED = text(
     """
-    SELECT e.account_id, e.event_id, e.requested_at, e.request_id
+    SELECT e.account_id, e.event_id, e.requested_at, e.ordered_by, e.request_id
     FROM identity.erasure AS e
     LEFT JOIN event_log.queued_erasure AS q ON q.account_id = e.account_id
     WHERE e.done_at IS NULL AND q.epoch IS DISTINCT FROM :epoch
@@ -84,7 +112,28 @@ _DELETED = text(
     WHERE account_id = ANY(CAST(:accounts AS uuid[])) AND partition = :partition
     """
 )
+_ORDER = text(
+    "SELECT account_id, requested_at, ended_sessions"
+    " FROM identity.delete_by_operator(:username, :event_id)"
+)
 _FORGET = text("SELECT identity.forget_erased()")
+
+
+def order(transaction: Connection, username: str) -> Order | None:
+    """Delete the account of this exact name as an operator; None where there is none.
+
+    Its access tokens go on until its sessions are revoked too: do that, then commit.
+    """
+    event_id = new_erasure_id()
+    row = transaction.execute(_ORDER, {"username": username, "event_id": event_id}).one_or_none()
+    if row is None:
+        return None
+    return Order(
+        account_id=AccountId(row.account_id),
+        event_id=event_id,
+        accepted_at=row.requested_at,
+        ended_sessions=tuple(map(SessionId, row.ended_sessions)),
+    )
 
 
 def owed(connection: Connection, epoch: Epoch) -> list[Erasure]:
@@ -95,6 +144,7 @@ def owed(connection: Connection, epoch: Epoch) -> list[Erasure]:
             account_id=AccountId(row.account_id),
             event_id=EventId(row.event_id),
             requested_at=row.requested_at,
+            ordered_by=row.ordered_by,
             request_id=row.request_id,
         )
         for row in rows

@@ -28,6 +28,7 @@ REDIS_USERS = (
     "worker",
     "beat",
     "flower",
+    "operator",
 )
 _BYTES = 32
 

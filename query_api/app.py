@@ -27,6 +27,7 @@ from query_api.settings import Settings
 from query_api.streaming.streaming import Streaming
 from runtime import redis_client
 from runtime.errors import MessagingError
+from runtime.revocations import RevocationList
 from runtime.settings import Reader, Secret
 from web.access_tokens import TokenVerifier
 from web.app import build_api
@@ -45,7 +46,6 @@ from web.keys import JwksKeys
 from web.openapi import Api
 from web.pages import problem_pages
 from web.paging import Cursors
-from web.revocations import RevocationList
 from web.stopping import stop_with
 
 _STATUSES: Mapping[type[MessagingError], Problem] = {

@@ -1,10 +1,13 @@
-"""What all tests share: one running stack a session."""
+"""What all tests share: one running stack, and who runs beside whom."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
 
 from tests.running_stack import RunningStack, running_stack
 
@@ -14,3 +17,34 @@ def stack() -> Iterator[RunningStack]:
     """A whole stack, started as `messaging up` does; leave it running as you found it."""
     with running_stack() as stack:
         yield stack
+
+
+# The longest first, so that no worker is left with one of them at the end.
+_LONGEST = ("tests/acceptance", "tests/recovery", "tests/chaos")
+
+
+class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Gives a folder's tests to one worker, for they share servers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _folder(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
+    """Schedule by folder; xdist's own groups are lost on pytest 9.2, by module is too fine."""
+    return ByFolder(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the longest."""
+    items.sort(key=_place)
+
+
+def _folder(nodeid: str) -> str:
+    return str(PurePosixPath(nodeid.partition("::")[0]).parent)
+
+
+def _place(item: pytest.Item) -> int:
+    folder = _folder(item.nodeid)
+    return _LONGEST.index(folder) if folder in _LONGEST else len(_LONGEST)

@@ -142,7 +142,11 @@ class World:
         )
 
     def send(
-        self, sender: AccountId, recipient: AccountId, body: str = "Hello", **more: str
+        self,
+        sender: AccountId,
+        recipient: AccountId,
+        body: str = "Hello",
+        subject: str | None = None,
     ) -> Sent:
         conversation = conversation_of(sender, recipient)
         event = MessageSent(
@@ -150,7 +154,7 @@ class World:
             conversation_id=conversation,
             recipient_id=recipient,
             body=body,
-            **more,
+            subject=subject,
         )
         applied = self.apply(event, sender)
         return Sent(event_id=applied.event_id, token=applied.token, message_id=event.message_id)
@@ -174,7 +178,10 @@ class World:
         """Delete an account, in all partitions as a worker does."""
         for partition in range(PARTITIONS):
             event = AccountDeleted(
-                account_id=account, in_partition=Partition(partition), of_partitions=PARTITIONS
+                account_id=account,
+                in_partition=Partition(partition),
+                of_partitions=PARTITIONS,
+                ordered_by="owner",
             )
             self.apply(event, account)
 

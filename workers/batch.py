@@ -135,10 +135,10 @@ def _decide(entry: Entry, envelope: Envelope, facts: Facts, outcome: Outcome) ->
             outcome=decision.outcome,
             position=decision.position,
             reason=decision.reason,
-            redacted=decision.reason == ACCOUNT_DELETED,
             # The text of an edit that took no effect is nobody's message: no later deletion
             # would take it out of the log.
-            keeps_payload=decision.outcome == "applied" or not isinstance(event, MessageEdited),
+            redacted=decision.reason == ACCOUNT_DELETED
+            or (decision.outcome != "applied" and isinstance(event, MessageEdited)),
         )
     )
     if decision.outcome == "parked":

@@ -82,11 +82,13 @@ class Erasure(Base):
     """What a deleted account is owed: that its text is erased; `done_at` says that it is.
 
     `event_id` is that of its event in partition 0; the others' end in their partition's number.
+    `ordered_by` says who ordered it: its owner, or an operator.
     """
 
     __tablename__ = "erasure"
     __table_args__ = (
         Index("ix_erasure_owed", "requested_at", postgresql_where=text("done_at IS NULL")),
+        CheckConstraint("ordered_by IN ('owner', 'operator')", name="ordered_by"),
         _SCHEMA,
     )
 
@@ -97,6 +99,8 @@ class Erasure(Base):
     requested_at: Mapped[datetime] = mapped_column(_TIME)
     request_id: Mapped[str | None] = mapped_column(Text)
     done_at: Mapped[datetime | None] = mapped_column(_TIME)
+    # The default is for the auth API of before, who need not know it: its orders are owners'.
+    ordered_by: Mapped[str] = mapped_column(Text, server_default="owner")
 
 
 class DirectoryRevision(Base):

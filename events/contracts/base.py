@@ -99,6 +99,22 @@ def read_optional_text(payload: Payload, name: str) -> str | None:
     return read_field({name: None, **payload}, name, as_optional_text)
 
 
+def read_flag(payload: Payload, name: str) -> bool:
+    """Return the boolean `payload[name]`, or False where it is missing.
+
+    Raises:
+        PoisonEventError: It is something else.
+    """
+    return name in payload and read_field(payload, name, as_flag)
+
+
+def as_flag(value: Any) -> bool:
+    """Accept true and false alone."""
+    if not isinstance(value, bool):
+        raise TypeError("neither true nor false")
+    return value
+
+
 def as_uuid(value: Any) -> UUID:
     """Accept the text of a UUID alone."""
     return UUID(value)

@@ -15,16 +15,27 @@ from uuid import UUID
 import orjson
 
 from events.contracts.accounts import AccountDeleted
-from events.contracts.base import Event, PoisonEventError, as_uuid, read_field, read_optional_text
+from events.contracts.base import (
+    Event,
+    Payload,
+    PoisonEventError,
+    as_uuid,
+    read_field,
+    read_optional_text,
+)
 from events.contracts.conversations import ConversationRead
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
+from events.contracts.upcasting import Reader, readers
 from runtime.clock import parse_rfc3339, rfc3339
 from runtime.ids import AccountId, EventId
 
+# What is written: the current version of each type.
 CONTRACTS: Mapping[str, type[Event]] = {
     contract.type_name(): contract
     for contract in (MessageSent, MessageEdited, MessageDeleted, ConversationRead, AccountDeleted)
 }
+# What is read: every version ever written.
+READERS: Mapping[str, Reader] = readers(CONTRACTS.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,23 +80,31 @@ class Envelope:
 
     @classmethod
     def decode(cls, entry: bytes) -> Envelope:
-        """Read what `encode` returned.
+        """Read what `encode` returned, now or at any earlier version, as the current contract.
 
         Raises:
-            PoisonEventError: It is no JSON object, of no known type, or a part is unusable.
+            PoisonEventError: It is no JSON object, of no known type or version, or a part is
+                unusable.
         """
         attributes = _object(entry)
-        contract = CONTRACTS.get(str(attributes.get("type")))
-        if contract is None:
-            raise PoisonEventError(f"no contract for type {attributes.get('type')!r}")
+        reader = _reader(attributes.get("type"))
         return cls(
             id=EventId(read_field(attributes, "id", as_uuid)),
-            event=contract.from_payload(read_field(attributes, "data", _as_mapping)),
+            event=reader.read(read_field(attributes, "data", _as_mapping)),
             actor_id=AccountId(read_field(attributes, "actor", as_uuid)),
             occurred_at=read_field(attributes, "time", parse_rfc3339),
             request_id=read_optional_text(attributes, "requestid"),
             traceparent=read_optional_text(attributes, "traceparent"),
         )
+
+
+def read_event(type_name: str, payload: Payload) -> Event:
+    """Return the event that the log keeps as `type_name` and `payload`, redacted or not.
+
+    Raises:
+        PoisonEventError: It is of no known type or version, or a field is missing or unusable.
+    """
+    return _reader(type_name).read(payload)
 
 
 def peek(entry: bytes) -> tuple[UUID | None, UUID | None]:
@@ -95,6 +114,20 @@ def peek(entry: bytes) -> tuple[UUID | None, UUID | None]:
     except PoisonEventError:
         return None, None
     return _uuid_or_none(attributes.get("id")), _uuid_or_none(attributes.get("partitionkey"))
+
+
+def _reader(type_name: object) -> Reader:
+    reader = READERS.get(type_name) if isinstance(type_name, str) else None
+    if reader is None:
+        raise PoisonEventError(f"no contract for type {type_name!r}{_known(str(type_name))}")
+    return reader
+
+
+def _known(type_name: str) -> str:
+    """Return, for the message, the versions that this type is known in; nothing if it is not."""
+    of_type, _, _ = type_name.rpartition(".v")
+    versions = [r.version for r in READERS.values() if of_type == r.contract.TYPE]
+    return f": of {of_type}, versions known are {', '.join(map(str, versions))}" if versions else ""
 
 
 def _object(entry: bytes) -> Mapping[str, Any]:

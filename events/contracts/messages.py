@@ -13,6 +13,7 @@ from events.contracts.base import (
     as_text,
     as_uuid,
     read_field,
+    read_flag,
 )
 from runtime.ids import AccountId, ConversationId, MessageId
 
@@ -22,7 +23,10 @@ Changes = Mapping[Literal["body", "subject"], str | None]
 
 @dataclass(frozen=True, kw_only=True)
 class MessageSent(Event):
-    """The actor sent a message to the recipient."""
+    """The actor sent a message to the recipient.
+
+    Redacted, as the log keeps it once its text was erased, it has an empty body and no subject.
+    """
 
     TYPE: ClassVar[str] = "message.sent"
     VERSION: ClassVar[int] = 1
@@ -32,6 +36,7 @@ class MessageSent(Event):
     recipient_id: AccountId
     body: str
     subject: str | None = None
+    redacted: bool = False
 
     @property
     def conversation(self) -> ConversationId | None:
@@ -45,35 +50,42 @@ class MessageSent(Event):
 
     def payload(self) -> dict[str, Any]:
         """Return the fields, ready for JSON."""
-        return {
+        ids = {
             "message_id": str(self.message_id),
             "conversation_id": str(self.conversation_id),
             "recipient_id": str(self.recipient_id),
-            "body": self.body,
-            "subject": self.subject,
         }
+        if self.redacted:
+            return {**ids, "redacted": True}
+        return {**ids, "body": self.body, "subject": self.subject}
 
     @classmethod
     def from_payload(cls, payload: Payload) -> Self:
         """Read the fields; see `Event.from_payload`."""
+        redacted = read_flag(payload, "redacted")
         return cls(
             message_id=MessageId(read_field(payload, "message_id", as_uuid)),
             conversation_id=ConversationId(read_field(payload, "conversation_id", as_uuid)),
             recipient_id=AccountId(read_field(payload, "recipient_id", as_uuid)),
-            body=read_field(payload, "body", as_text),
-            subject=read_field(payload, "subject", as_optional_text),
+            body="" if redacted else read_field(payload, "body", as_text),
+            subject=None if redacted else read_field(payload, "subject", as_optional_text),
+            redacted=redacted,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class MessageEdited(Event):
-    """The actor changed what `changes` names of a message: its body, its subject (null: none)."""
+    """The actor changed what `changes` names of a message: its body, its subject (null: none).
+
+    Redacted, as the log keeps it once its text was erased, it names no change.
+    """
 
     TYPE: ClassVar[str] = "message.edited"
     VERSION: ClassVar[int] = 1
 
     message_id: MessageId
     changes: Changes
+    redacted: bool = False
 
     @property
     def message(self) -> MessageId | None:
@@ -82,14 +94,18 @@ class MessageEdited(Event):
 
     def payload(self) -> dict[str, Any]:
         """Return the fields, ready for JSON."""
+        if self.redacted:
+            return {"message_id": str(self.message_id), "redacted": True}
         return {"message_id": str(self.message_id), "changes": dict(self.changes)}
 
     @classmethod
     def from_payload(cls, payload: Payload) -> Self:
         """Read the fields; see `Event.from_payload`."""
+        redacted = read_flag(payload, "redacted")
         return cls(
             message_id=MessageId(read_field(payload, "message_id", as_uuid)),
-            changes=read_field(payload, "changes", _as_changes),
+            changes={} if redacted else read_field(payload, "changes", _as_changes),
+            redacted=redacted,
         )
 
 

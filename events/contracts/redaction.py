@@ -8,14 +8,16 @@ from typing import Any
 
 import orjson
 
-from events.contracts.envelope import CONTRACTS
+from events.contracts.envelope import READERS
 from runtime.ids import AccountId
 
 TEXT_FIELDS = ("body", "subject", "changes")
 
 
 def without_text(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event's fields as the log keeps them once their text is gone."""
+    """Return an event's fields as the log keeps them once their text is gone, if they had any."""
+    if not payload.keys() & set(TEXT_FIELDS):
+        return dict(payload)
     kept = {name: value for name, value in payload.items() if name not in TEXT_FIELDS}
     return {**kept, "redacted": True}
 
@@ -23,7 +25,7 @@ def without_text(payload: Mapping[str, Any]) -> dict[str, Any]:
 def redact_entry(entry: bytes, actor_id: AccountId) -> bytes | None:
     """Return a queue's entry without its text; None where it is no entry of this actor.
 
-    An entry of a known contract can still be decoded, so that it can be decided on.
+    An entry of a known contract, of whatever version, can still be decoded and decided on.
     """
     try:
         attributes = orjson.loads(entry)
@@ -34,15 +36,6 @@ def redact_entry(entry: bytes, actor_id: AccountId) -> bytes | None:
     if not isinstance(attributes, dict) or attributes.get("actor") != str(actor_id):
         return None
     data = attributes.get("data")
-    if attributes.get("type") not in CONTRACTS or not isinstance(data, dict):
-        data = {}
-    return orjson.dumps({**attributes, "data": _emptied(data)})
-
-
-def _emptied(data: Mapping[str, Any]) -> dict[str, Any]:
-    emptied = without_text(data)
-    if "body" in data:
-        emptied |= {"body": "", "subject": None}
-    if "changes" in data:
-        emptied["changes"] = {"body": ""}
-    return emptied
+    if not isinstance(data, dict) or str(attributes.get("type")) not in READERS:
+        return orjson.dumps({**attributes, "data": {"redacted": True}})
+    return orjson.dumps({**attributes, "data": without_text(data)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -90,6 +91,21 @@ def tables_with(stack: RunningStack, words: str) -> list[str]:
         connection.close()
 
 
+def logged_deletions(stack: RunningStack, account: str) -> set[tuple[str, str]]:
+    """Return type and author of the order of the account's deletion, as the log has it."""
+    connection = stack.connect("operator")
+    try:
+        cursor = connection.cursor()
+        cursor.execute(
+            "SELECT type, data ->> 'ordered_by' FROM event_log.event"
+            " WHERE actor_id = %s AND type LIKE 'account.deleted.%%'",
+            (account,),
+        )
+        return set(cursor.fetchall())
+    finally:
+        connection.close()
+
+
 def test_a_deleted_account_leaves_tombstones_and_its_name(
     stack: RunningStack, register: Register
 ) -> None:
@@ -131,6 +147,43 @@ def test_a_deleted_account_leaves_tombstones_and_its_name(
     # The new holder of the name is another person.
     again = peers[0].get(f"conversations/{gone.username}/messages")
     assert again["items"] == []
+
+
+def test_an_operator_deletes_an_account_and_the_log_says_so(
+    stack: RunningStack, register: Register
+) -> None:
+    secret = f"secret-{secrets.token_hex(16)}"
+    gone, peer = register("gone"), register("peer")
+    sent = gone.send(peer, secret)
+    assert peer.see("conversations", sent)["items"][0]["last_message"]["body"] == secret
+    asked = stack.messaging("accounts", "delete", gone.username)  # Nobody answers.
+    assert asked.returncode == 1
+    assert f"Delete {gone.username} and all that they wrote" in asked.stderr
+    assert gone.http.get("/auth/v1/me").status_code == 200
+
+    done = stack.messaging("accounts", "delete", gone.username, "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["username"], told["sessions_ended"]) == (gone.username, 1)
+    for path in ("/auth/v1/me", "/query/v1/conversations"):
+        wait_until(lambda path=path: gone.http.get(path).status_code == 401, 6)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+    again = stack.messaging("accounts", "delete", gone.username, "--yes")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert f"No account has the username '{gone.username}'." in again.stderr
+
+    wait_until(lambda: tables_with(stack, secret) == [], 20)
+    [conversation] = peer.get("conversations")["items"]
+    assert (conversation["with"], conversation["last_message"]) == (None, None)
+    assert logged_deletions(stack, told["account_id"]) == {("account.deleted.v2", "operator")}
+    wait_until(lambda: register_named(stack, gone.username).status_code == 201, 20)
+
+
+def test_the_log_says_when_it_was_the_owner(stack: RunningStack, register: Register) -> None:
+    gone = register("gone")
+    account = gone.http.get("/auth/v1/me").json()["id"]
+    assert gone.leave().status_code == 202
+    said = {("account.deleted.v2", "owner")}
+    wait_until(lambda: logged_deletions(stack, account) == said, 20)
 
 
 def test_every_service_refuses_a_deleted_accounts_token_within_five_seconds(

@@ -9,7 +9,7 @@ import pytest
 from tests.running_stack import RunningStack, running_stack
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fragile() -> Iterator[RunningStack]:
     with running_stack() as stack:
         yield stack

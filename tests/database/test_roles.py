@@ -145,3 +145,23 @@ def test_only_the_worker_may_free_names_and_only_of_what_is_erased(
     servers: Servers, role: str
 ) -> None:
     assert refused(servers, role, "SELECT identity.forget_erased()") == (role != "worker")
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_only_the_operator_may_delete_an_account_that_is_not_theirs(
+    servers: Servers, role: str
+) -> None:
+    tried = "SELECT identity.delete_by_operator('nobody', gen_random_uuid())"
+    assert refused(servers, role, tried) == (role != "operator")
+
+
+def test_an_erasure_is_ordered_by_its_owner_or_an_operator(servers: Servers) -> None:
+    connection = psycopg2.connect(
+        host="127.0.0.1", port=servers.postgres_port, user="postgres", dbname="messaging"
+    )
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        connection.cursor().execute(
+            "INSERT INTO identity.erasure"
+            " VALUES (gen_random_uuid(), gen_random_uuid(), now(), NULL, NULL, 'nobody')"
+        )
+    connection.close()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
+import orjson
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
 
+from events.contracts.accounts import AccountDeleted
 from events.contracts.conversations import ConversationRead
-from events.contracts.envelope import Envelope
+from events.contracts.envelope import Envelope, read_event
 from events.contracts.messages import MessageEdited, MessageSent
 from events.opening import ensure_open
 from events.queue import EventQueue
@@ -77,14 +80,20 @@ class Person:
         event = ConversationRead(conversation_id=conversation, peer_id=peer.id, up_to=up_to)
         return self.harness.envelope(event, self.id)
 
-    def leave(self) -> None:
-        """As auth_api deletes an account."""
+    def leave(self, ordered_by: str = "owner") -> None:
+        """As auth_api, or an operator, deletes an account."""
+        values = {"id": self.id, "event": new_erasure_id(), "by": ordered_by}
         with self.superuser.begin() as tx:
-            for statement in (
-                "UPDATE identity.account SET deleted_at = now() WHERE id = :id",
-                "INSERT INTO identity.erasure VALUES (:id, :event, now(), 'r-1')",
-            ):
-                tx.execute(text(statement), {"id": self.id, "event": new_erasure_id()})
+            tx.execute(
+                text("UPDATE identity.account SET deleted_at = now() WHERE id = :id"), values
+            )
+            tx.execute(
+                text(
+                    "INSERT INTO identity.erasure (account_id, event_id, requested_at, ordered_by)"
+                    " VALUES (:id, :event, now(), :by)"
+                ),
+                values,
+            )
 
     def username(self) -> str | None:
         [row] = query_as(
@@ -175,6 +184,64 @@ def test_nothing_is_left_of_a_deleted_accounts_text_and_its_name_is_free(
     assert swept(harness).erasures == 0
     assert gone.username() is None
     assert text_left(superuser, gone.name) == []
+
+
+def test_every_row_of_the_log_is_readable_after_an_erasure(
+    harness: Harness, superuser: Engine
+) -> None:
+    """A rebuild folds the log: nothing in it may be poison."""
+    swept(harness)
+    gone, peer = Person(harness, superuser), Person(harness, superuser)
+    first, answer = gone.sent(peer), peer.sent(gone, "an answer")
+    refused = peer.edited(first)
+    harness.append(first, answer, gone.edited(first), refused, gone.read(peer, 1))
+    gone.leave(ordered_by="operator")
+    swept(harness)
+    harness.append(gone.sent(peer), gone.edited(first), gone.read(peer, 1))
+    harness.drain_all()
+    rows = query(
+        harness,
+        "SELECT id, type, data, message_id FROM event_log.event WHERE actor_id IN (:gone, :peer)",
+        gone=gone.id,
+        peer=peer.id,
+    )
+    events = {row.id: read_event(row.type, row.data) for row in rows}
+    assert len(events) == 8 + SETTINGS.partitions
+    for row in rows:
+        assert events[row.id].message == row.message_id
+        assert events[row.id].payload() == row.data
+    read = {type(event): event for event in events.values()}[AccountDeleted]
+    assert isinstance(read, AccountDeleted)
+    assert (read.account_id, read.ordered_by) == (gone.id, "operator")
+    assert events[answer.id] == answer.event
+    assert events[first.id] != first.event
+
+
+def test_a_deletion_of_version_1_is_applied_as_its_owners(
+    harness: Harness, superuser: Engine
+) -> None:
+    """The queue may hold what an earlier release appended."""
+    gone, peer = Person(harness, superuser), Person(harness, superuser)
+    sent = gone.sent(peer)
+    harness.append(sent)
+    partition = harness.queue.partition_of(sent)
+    event = AccountDeleted(
+        account_id=gone.id,
+        in_partition=partition,
+        of_partitions=SETTINGS.partitions,
+        ordered_by="owner",
+    )
+    entry = orjson.loads(harness.envelope(event, gone.id).encode())
+    del entry["data"]["ordered_by"]
+    old = {**entry, "type": "account.deleted.v1"}
+    client = harness.queue._redis
+    number = client.hincrby("queue:numbers", partition, 1)
+    client.xadd(f"queue:{partition}", {"n": number, "e": orjson.dumps(old)})
+    harness.drain_all()
+    [row] = query(harness, "SELECT * FROM event_log.event WHERE id = :id", id=UUID(old["id"]))
+    assert (row.type, row.outcome) == ("account.deleted.v2", "applied")
+    assert row.data == {**old["data"], "ordered_by": "owner"}
+    assert text_left(superuser, SECRET) == []
 
 
 def test_what_comes_after_the_deletion_is_rejected_without_its_text(

@@ -85,6 +85,7 @@ class Scenario:
                     account_id=self.people[one],
                     in_partition=Partition(partition),
                     of_partitions=SETTINGS.partitions,
+                    ordered_by="owner",
                 )
                 return gone, self.people[one]
         return None

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from structlog.testing import LogCapture
 
 from events import checkpoints
-from events.contracts.envelope import Envelope
+from events.contracts.envelope import Envelope, read_event
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
 from events.queue import Entry
 from runtime.ids import AccountId, ConversationId, conversation_of, new_id, new_message_id
@@ -337,7 +337,10 @@ def test_the_text_of_an_edit_that_was_refused_is_not_kept(harness: Harness, pair
     harness.drain_all()
     assert outcome_of(harness, refused) == ("rejected", "message-not-found")
     [row] = query(harness, "SELECT data FROM event_log.event WHERE id = :id", id=refused.id)
-    assert row.data == {}
+    assert row.data == {"message_id": str(sent.event.message_id), "redacted": True}
+    assert read_event("message.edited.v1", row.data) == dataclasses.replace(
+        edit, changes={}, redacted=True
+    )
 
 
 def test_the_log_names_each_event_and_its_request(

@@ -18,8 +18,8 @@ from auth_api.sessions import Client, Sessions
 from auth_api.settings import Lifetimes
 from auth_api.tokens import Grant
 from runtime.ids import AccountId, SessionId
+from runtime.revocations import RevocationList
 from tests.integration.auth_api.conftest import Auth, MakeAuth, bearer, csrf, refresh
-from web.revocations import RevocationList
 
 CLIENT = Client(user_agent="test", address="127.0.0.1")
 

@@ -167,8 +167,9 @@ _ALLOWED = [
     ("worker", "INFO", "memory"),
     ("beat", "SMEMBERS", "_kombu.binding.sweeps"),
     ("flower", "LLEN", "events.0"),
+    ("operator", "SET", "revoked:x", "1", "EX", "5"),
 ]
-_USERS = ("auth_api", "command_api", "query_api", "worker", "beat", "flower")
+_USERS = ("auth_api", "command_api", "query_api", "worker", "beat", "flower", "operator")
 # What only an administrator does; some of it lets its user do everything else.
 _NEVER = [
     ("FLUSHALL",),
@@ -250,6 +251,11 @@ _FORBIDDEN = [
     ("flower", "HGET", "queue:state", "epoch"),
     ("flower", "XLEN", "queue:0"),
     ("flower", "LPUSH", "events.0", "x"),
+    ("operator", "GET", "revoked:x"),
+    ("operator", "DEL", "revoked:x"),
+    ("operator", "SET", "queue:state", "1"),
+    ("operator", "XADD", "queue:0", "*", "a", "b"),
+    ("operator", "LPUSH", "events.0", "x"),
     *((user, *command) for user in _USERS for command in _NEVER),
 ]
 

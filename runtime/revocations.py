@@ -7,6 +7,11 @@ import redis
 from runtime.errors import UnavailableError
 from runtime.ids import SessionId
 
+# Seconds that an access token lives unless MESSAGING_ACCESS_LIFETIME says otherwise.
+ACCESS_LIFETIME_S = 300
+# Clocks of several machines may differ by less than this.
+_MARGIN_S = 60
+
 
 class RevocationList:
     """The keys `revoked:<session id>` of Redis."""
@@ -26,14 +31,14 @@ class RevocationList:
         except redis.RedisError as error:
             raise UnavailableError("The list of ended sessions cannot be read just now.") from error
 
-    def revoke(self, session_id: SessionId, *, seconds: int) -> None:
-        """Make the session's access tokens invalid for `seconds`: as long as the youngest runs.
+    def revoke(self, session_id: SessionId, *, lifetime: int) -> None:
+        """Make the session's access tokens, which live `lifetime` seconds, invalid.
 
         Raises:
             UnavailableError: Redis cannot be reached; they may still be valid.
         """
         try:
-            self._redis.set(_key(session_id), "1", ex=seconds)
+            self._redis.set(_key(session_id), "1", ex=lifetime + _MARGIN_S)
         except redis.RedisError as error:
             raise UnavailableError(
                 "The session's access tokens cannot be ended just now; try again."

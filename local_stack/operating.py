@@ -1,0 +1,50 @@
+"""How an operator's commands reach a stack: as a user of their own, with few rights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from local_stack import state as states
+from local_stack.credentials import read
+from local_stack.errors import StackError
+from local_stack.state import State
+from runtime.settings import DatabaseSettings, RedisSettings, Secret
+
+_ROLE = "operator"
+
+
+def existing(environ: Mapping[str, str]) -> State:
+    """Return the stack that `environ` names.
+
+    Raises:
+        StackError: There is none, or it is somebody else's.
+    """
+    state = states.look(environ)
+    if state is None:
+        raise StackError(f"There is no stack in {states.folder_of(environ)}: run up first.")
+    states.enter(environ)
+    return state
+
+
+def database(state: State) -> DatabaseSettings:
+    """Return where the operator's database role connects: PGPool, which knows the primary."""
+    server = "pgpool" if state.record.pgpool else "primary"
+    return DatabaseSettings(
+        url=f"postgresql+psycopg2://{_ROLE}@127.0.0.1:{state.record.ports[server]}/messaging",
+        password=Secret(read(state.credentials.database(_ROLE))),
+    )
+
+
+def redis(state: State) -> RedisSettings:
+    """Return where the operator's ACL user finds Redis.
+
+    Raises:
+        StackError: The stack was last started by a release that had no such user.
+    """
+    path = state.credentials.redis(_ROLE)
+    if not path.exists():
+        raise StackError("Redis does not know the operator yet: run down and up first.")
+    return RedisSettings(
+        url=f"redis://{_ROLE}@127.0.0.1:{state.record.ports['redis']}/0",
+        password=Secret(read(path)),
+    )

@@ -1,0 +1,1 @@
+"""Stacks that are killed, interrupted or misled."""
