@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from events.contracts.offsets import Offset
 from query_api.reads import answers
+from query_api.reads import stream_marks as marks
 from query_api.reads import stream_queries as queries
 from query_api.reads.answers import Message, Names
 from query_api.reads.progress import Progress, Reached
@@ -76,7 +77,7 @@ class StreamReads:
         Raises:
             ReplicaUnavailableError: The database cannot answer.
         """
-        rows = self._replica.select(queries.NOW, {"me": me})
+        rows = self._replica.select(marks.NOW, {"me": me})
         return {partition: Reached.at(offset) for partition, offset in rows}
 
     def after(self, me: str, progress: Progress, *, most: int = _MOST) -> News:
@@ -101,7 +102,7 @@ class StreamReads:
         Raises:
             ReplicaUnavailableError: The database cannot answer.
         """
-        rows = self._replica.select(queries.REVISIONS, {"accounts": list(accounts)})
+        rows = self._replica.select(marks.REVISIONS, {"accounts": list(accounts)})
         return {account: int(revision) for account, revision in rows}
 
     def checkpoints(self, partitions: Collection[int]) -> Mapping[int, Offset]:
@@ -110,7 +111,7 @@ class StreamReads:
         Raises:
             ReplicaUnavailableError: The database cannot answer.
         """
-        rows = self._replica.select(queries.CHECKPOINTS, {"partitions": list(partitions)})
+        rows = self._replica.select(marks.CHECKPOINTS, {"partitions": list(partitions)})
         return {partition: Offset.parse(offset) for partition, offset in rows}
 
 

@@ -13,10 +13,8 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
-    SmallInteger,
     Subquery,
     Text,
-    Uuid,
     bindparam,
     case,
     cast,
@@ -30,12 +28,8 @@ from sqlalchemy import (
 )
 
 from database.models import (
-    AccountRevision,
-    Checkpoint,
-    ConversationMember,
     LoggedEvent,
     Message,
-    QueueEpoch,
 )
 from query_api.reads.statements import (
     LIMIT,
@@ -46,6 +40,7 @@ from query_api.reads.statements import (
     message_columns,
     username_of,
 )
+from query_api.reads.stream_marks import my_conversations, revision_of
 
 # My username and revision, then these, then whether I hid the message, and its columns.
 SHOWN = slice(2, 10)
@@ -63,22 +58,22 @@ _WITHIN_DIGITS: ColumnElement[str] = literal_column("'FM0000000000'", Text)
 _DELETED: ColumnElement[str] = literal_column("'message.deleted.v0'", Text)
 _ERASURE: ColumnElement[bool] = literal_column("e.type LIKE 'account.deleted.v%'")
 _FOR_ME: ColumnElement[bool] = literal_column("coalesce(e.data ->> 'for' = 'me', false)")
+# What both ways of finding events select before the message's columns, and how all is sorted: of
+# each partition a page so holds the first, and of a conversation too.
+_HAPPENED = ("offset", "within", "type", "by_me", "read_position")
+_ORDER = ("offset", "partition", "within")
+_SHOWN = ("partition", *_HAPPENED, "username", "conversation", "hidden")
 
 _event = LoggedEvent.__table__.alias("e")
 _message = Message.__table__.alias("m")
-
-
-def _mine() -> Subquery:
-    """My conversations, each with its peer and its partition."""
-    member, queue = ConversationMember.__table__.alias("c"), QueueEpoch.__table__.alias("q")
-    hashed: ColumnElement[int] = func.crc32(func.uuid_send(member.c.conversation_id))
-    partition = cast(hashed.bitwise_and(queue.c.partitions - _ONE), SmallInteger)
-    return (
-        select(member.c.conversation_id, member.c.peer_id, partition.label("partition"))
-        .select_from(member.join(queue, queue.c.id == _ONE))
-        .where(member.c.account_id == ME)
-        .subquery("mine")
+# As they are: to write them as the API does is for the few that make up a page.
+_columns = [
+    _message.c[name]
+    for name in (
+        *("id", "position", "sender_id", "subject", "body"),
+        *("sent_at", "edited_at", "deleted_at", "read_at"),
     )
+]
 
 
 def _hidden() -> ColumnElement[bool]:
@@ -104,7 +99,7 @@ def _happened(mine: FromClause, reached: ColumnElement[str]) -> Any:
             (_event.c.actor_id == ME).label("by_me"),
             _event.c.position.label("read_position"),
             func.coalesce(_hidden(), _FALSE).label("hidden"),
-            *message_columns(_message),
+            *_columns,
         )
         .select_from(_event.outerjoin(_message, _message.c.id == _event.c.message_id))
         .where(
@@ -131,7 +126,7 @@ def _erased(mine: FromClause, reached: ColumnElement[str]) -> Any:
             _FALSE.label("by_me"),
             cast(null(), Integer).label("read_position"),
             _FALSE.label("hidden"),
-            *message_columns(_message),
+            *_columns,
         )
         .where(
             _event.c.actor_id == mine.c.peer_id,
@@ -151,8 +146,9 @@ def _erased(mine: FromClause, reached: ColumnElement[str]) -> Any:
     )
 
 
-def _after() -> Statement:
-    mine, peer = _mine(), directory.alias("p")
+def _placed() -> Subquery:
+    """My conversations, each with the place behind which it is to be read."""
+    mine = my_conversations()
     known = (
         func.unnest(
             bindparam("partitions", type_=ARRAY(Integer)), bindparam("reached", type_=ARRAY(Text))
@@ -161,86 +157,48 @@ def _after() -> Statement:
         .render_derived(name="known")
     )
     reached = func.coalesce(known.c.reached, _NOTHING, type_=Text)
-    placed = (
+    return (
         select(mine, reached.label("reached"))
         .select_from(mine.outerjoin(known, known.c.partition == mine.c.partition))
         .subquery("placed")
     )
+
+
+def _page() -> Subquery:
+    placed, peer = _placed(), directory.alias("p")
     parts = (_happened(placed, placed.c.reached), _erased(placed, placed.c.reached))
     found = union_all(*parts).lateral("found")
-    order = ("offset", "partition", "within")
-    page = (
+    return (
         select(
             placed.c.partition,
-            *(found.c[name] for name in ("offset", "within", "type", "by_me", "read_position")),
+            *(found.c[name] for name in _HAPPENED),
             peer.c.username,
-            as_text(placed.c.conversation_id, "conversation_id"),
-            *(c for c in found.c if c.name not in _SELECTED),
+            as_text(placed.c.conversation_id, "conversation"),
+            *(column for column in found.c if column.name not in _HAPPENED),
         )
         .select_from(placed.join(found, true()).outerjoin(peer, peer.c.id == placed.c.peer_id))
-        .order_by(*(literal_column(f'"{name}"') for name in order))
+        .order_by(*(literal_column(f'"{name}"') for name in _ORDER))
         .limit(LIMIT)
         .subquery("page")
     )
-    columns = select(username_of(ME).label("me"), _revision(ME).label("revision"))
+
+
+def _after() -> Statement:
+    page = _page()
+    columns = select(username_of(ME).label("me"), revision_of(ME).label("revision"))
+    # There is always a row, and the revision is of the same snapshot.
     head = columns.cte("head").prefix_with("MATERIALIZED")
     return Statement(
-        select(head.c.me, head.c.revision, *page.c)
+        select(
+            head.c.me,
+            head.c.revision,
+            *(page.c[name] for name in _SHOWN),
+            *message_columns(page),
+        )
         .select_from(head.outerjoin(page, true()))
-        .order_by(*(page.c[name] for name in order))
-    )
-
-
-_SELECTED = frozenset({"offset", "within", "type", "by_me", "read_position"})
-
-
-def _revision(account: ColumnElement[Any]) -> ColumnElement[Any]:
-    counted = AccountRevision.__table__.alias("r")
-    return (
-        select(func.coalesce(func.sum(counted.c.revision), _ZERO))
-        .where(counted.c.account_id == account)
-        .scalar_subquery()
-    )
-
-
-def _now() -> Statement:
-    mine, checkpoint = _mine(), Checkpoint.__table__.alias("k")
-    return Statement(
-        select(checkpoint.c.partition, checkpoint.c.offset).where(
-            checkpoint.c.partition.in_(select(mine.c.partition))
-        )
-    )
-
-
-def _revisions() -> Statement:
-    counted = AccountRevision.__table__.alias("r")
-    accounts = func.unnest(bindparam("accounts", type_=ARRAY(Uuid(as_uuid=False))))
-    columns: list[ColumnElement[Any]] = [
-        as_text(counted.c.account_id, "account_id"),
-        func.sum(counted.c.revision),
-    ]
-    return Statement(
-        select(*columns)
-        .where(counted.c.account_id.in_(select(accounts)))
-        .group_by(counted.c.account_id)
-    )
-
-
-def _checkpoints() -> Statement:
-    checkpoint = Checkpoint.__table__.alias("k")
-    partitions = func.unnest(bindparam("partitions", type_=ARRAY(Integer)))
-    return Statement(
-        select(checkpoint.c.partition, checkpoint.c.offset).where(
-            checkpoint.c.partition.in_(select(partitions))
-        )
+        .order_by(*(page.c[name] for name in _ORDER))
     )
 
 
 # What is new for me.
 AFTER = _after()
-# Up to where my partitions are applied.
-NOW = _now()
-# How many changes each of some accounts could see.
-REVISIONS = _revisions()
-# Up to where some partitions are applied.
-CHECKPOINTS = _checkpoints()

@@ -15,7 +15,7 @@ from query_api.reads.errors import ReplicaUnavailableError
 from query_api.reads.replica import Rows
 from query_api.reads.statements import Statement
 from query_api.reads.stream import StreamReads
-from query_api.reads.stream_queries import CHECKPOINTS
+from query_api.reads.stream_marks import CHECKPOINTS
 from query_api.streaming import watch as watches
 from query_api.streaming.listeners import (
     Listener,

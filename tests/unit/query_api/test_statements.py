@@ -16,6 +16,7 @@ from query_api.reads import (
     search,
     sessions,
     stamps,
+    stream_marks,
     stream_queries,
     unread,
 )
@@ -65,9 +66,9 @@ STATEMENTS = [
     sessions._FIND,
     replica._ANYTHING,
     stream_queries.AFTER,
-    stream_queries.NOW,
-    stream_queries.REVISIONS,
-    stream_queries.CHECKPOINTS,
+    stream_marks.NOW,
+    stream_marks.REVISIONS,
+    stream_marks.CHECKPOINTS,
 ]
 
 
