@@ -159,7 +159,6 @@ _ALLOWED = [
     ("query_api", "GET", "heartbeat:workers"),
     ("query_api", "GET", "revoked:x"),
     ("query_api", "PING"),
-    ("query_api", "SUBSCRIBE", "messaging.applied"),
     ("worker", "PUBLISH", "messaging.applied", "nonsense"),
     ("worker", "XRANGE", "queue:0", "-", "+", "COUNT", "1"),
     ("worker", "SET", "heartbeat:test", "1", "EX", "1"),
@@ -258,6 +257,19 @@ _FORBIDDEN = [
     ("operator", "LPUSH", "events.0", "x"),
     *((user, *command) for user in _USERS for command in _NEVER),
 ]
+
+
+def test_the_query_api_hears_what_a_worker_publishes(stack: RunningStack) -> None:
+    with stack.redis("query_api") as listener, stack.redis("worker") as worker:
+        subscription = listener.pubsub(ignore_subscribe_messages=True)
+        subscription.subscribe("messaging.applied")
+        subscription.get_message(timeout=5)
+        assert worker.publish("messaging.applied", "nonsense") >= 1
+        message = None
+        while message is None or message["data"] != "nonsense":
+            message = subscription.get_message(timeout=5)
+            assert message, "it was not heard"
+        subscription.close()
 
 
 @pytest.mark.parametrize("call", _ALLOWED, ids=" ".join)
