@@ -38,6 +38,8 @@ def of_api(context: Context, name: str) -> dict[str, str]:
         environment["MESSAGING_QUERY_URL"] = _api_url(context, "query")
     else:
         environment["MESSAGING_AUTH_READY_URL"] = f"{_api_url(context, 'auth')}/readyz"
+        streams = context.port("query_stream")
+        environment["MESSAGING_STREAM_READY_URL"] = f"http://127.0.0.1:{streams}/query/v1/readyz"
         environment["MESSAGING_COMMAND_READY_URL"] = f"{_api_url(context, 'command')}/readyz"
     return environment
 

@@ -145,5 +145,6 @@ def _system(settings: Settings, client: redis.Redis) -> dict[str, Check]:
         "primary": nodes.primary,
         "replica": nodes.replica,
         "redis": redis_answers(client),
+        "streams": service_ready(settings.readiness.stream_url),
         "workers": heartbeat(client, "workers"),
     }

@@ -10,10 +10,14 @@ from web.app import ApiSettings
 
 @dataclass(frozen=True, kw_only=True)
 class ReadinessSettings:
-    """Where the other two services say whether they are ready; by default through NGINX."""
+    """Where the others say whether they are ready; by default through NGINX.
+
+    `stream_url` is of the process that serves event streams, which may be this one.
+    """
 
     auth_url: str
     command_url: str
+    stream_url: str
 
     @classmethod
     def read(cls, reader: Reader, *, public_url: str) -> ReadinessSettings:
@@ -23,6 +27,7 @@ class ReadinessSettings:
             command_url=reader.url(
                 "MESSAGING_COMMAND_READY_URL", f"{public_url}/command/v1/readyz"
             ),
+            stream_url=reader.url("MESSAGING_STREAM_READY_URL", f"{public_url}/query/v1/readyz"),
         )
 
 

@@ -64,7 +64,9 @@ def settings_for(
         jwks_url="http://127.0.0.1:1/",
         consistency_key=KEY,
         readiness=ReadinessSettings(
-            auth_url="http://127.0.0.1:1/", command_url="http://127.0.0.1:1/"
+            auth_url="http://127.0.0.1:1/",
+            command_url="http://127.0.0.1:1/",
+            stream_url="http://127.0.0.1:1/",
         ),
         stream=stream or StreamSettings(),
     )

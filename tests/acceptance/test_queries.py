@@ -156,6 +156,7 @@ def test_the_whole_system_is_ready(stack: RunningStack) -> None:
                 "primary",
                 "redis",
                 "replica",
+                "streams",
                 "workers",
             )
         },

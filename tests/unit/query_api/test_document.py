@@ -106,6 +106,7 @@ def test_the_whole_systems_readiness_names_every_part(app: Flask) -> None:
         "primary",
         "redis",
         "replica",
+        "streams",
         "workers",
     }
     for part in answer.json["parts"].values():
