@@ -72,8 +72,9 @@ def set_cookies(
 
 
 def clear_cookies(response: Response) -> None:
-    """Make the browser forget the refresh cookie and its CSRF token."""
+    """Make the browser forget the refresh cookie, its CSRF token, and answers that it kept."""
     unset_refresh_cookies(response)
+    response.headers["Clear-Site-Data"] = '"cache"'
 
 
 def refresh_token_of_request(keys: SigningKeys) -> RefreshToken:

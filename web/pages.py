@@ -19,7 +19,7 @@ _ASSETS = frozenset(
     {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "docs.js", "docs.css"}
 )
 _DAY = "public, max-age=86400"
-_COMMON_CSP = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_COMMON_CSP = "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # Swagger UI draws its icons from data: addresses.
 _DOCS_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"

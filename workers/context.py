@@ -11,9 +11,16 @@ from database.engines import create_engine_for
 from events.queue import EventQueue
 from runtime.clock import Clock
 from runtime.redis_client import connect
-from runtime.settings import DatabaseSettings, QueueSettings, Reader, RedisSettings
+from runtime.settings import (
+    DatabaseSettings,
+    QueueSettings,
+    Reader,
+    RedisSettings,
+    read_access_lifetime,
+)
 from workers.notifier import Notifier
 from workers.projector import Projector
+from workers.revocations import EndedSessions
 
 # Transactions at once in one worker process; its other threads wait for entries, not for these.
 _POOL_SIZE = 4
@@ -26,6 +33,7 @@ class Connections:
     engine: Engine
     queue: EventQueue
     projector: Projector
+    ended_sessions: EndedSessions
 
 
 class WorkerContext:
@@ -66,4 +74,9 @@ class WorkerContext:
             clock=self.clock,
             notify=Notifier(redis).applied,
         )
-        return Connections(engine=engine, queue=queue, projector=projector)
+        ended_sessions = EndedSessions(
+            redis, engine, access_lifetime=read_access_lifetime(self._reader), clock=self.clock
+        )
+        return Connections(
+            engine=engine, queue=queue, projector=projector, ended_sessions=ended_sessions
+        )

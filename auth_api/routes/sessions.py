@@ -115,12 +115,9 @@ def _shown(session: Session, current: SessionId) -> dict[str, object]:
 
 
 def _granted(services: Services, grant: Grant) -> Response:
+    access = services.tokens.access(grant)
     response = json_response(
-        {
-            "access_token": services.tokens.access(grant),
-            "token_type": "Bearer",
-            "expires_in": services.tokens.access_seconds,
-        }
+        {"access_token": access.text, "token_type": "Bearer", "expires_in": access.seconds}
     )
     set_cookies(
         response, services.tokens.refresh(grant), ends_at=grant.ends_at, now=services.clock()

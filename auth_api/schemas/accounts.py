@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from auth_api.passwords import LONGEST, SHORTEST, is_common, normalised
+from auth_api.passwords import LONGEST, OWN_NAME, SHORTEST, is_common, is_own_name, normalised
 from web.strict_json import StrictSchema, Text, UsernameField
 
 _LONGEST_EMAIL = 254
@@ -62,11 +62,8 @@ class RegisterSchema(StrictSchema):
 
     @ma.validates_schema
     def _not_a_copy(self, data: dict[str, str], **_kwargs: object) -> None:
-        password = data["password"].casefold()
-        if password in {data["username"].casefold(), data["email"].casefold()}:
-            raise ma.ValidationError(
-                "May not be the username or the e-mail address.", field_name="password"
-            )
+        if is_own_name(data["password"], data["username"], data["email"]):
+            raise ma.ValidationError(OWN_NAME, field_name="password")
 
 
 class PasswordChangeSchema(StrictSchema):

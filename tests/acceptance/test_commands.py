@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,23 +97,6 @@ def test_a_message_to_somebody_just_registered_arrives(alice: Person, register: 
     assert (message["from"], message["body"]) == (alice.username, "Welcome")
     assert message["sent_at"] == answer.json()["accepted_at"]
     assert alice.fate(answer) == ("applied", None)
-
-
-def test_a_repeated_command_acts_once_however_many_arrive_at_once(
-    alice: Person, bob: Person
-) -> None:
-    with ThreadPoolExecutor(16) as pool:
-        keys = ["k-1", '"k-1"'] * 25
-        answers = list(
-            pool.map(lambda key: alice.send(bob, "Once", **{"Idempotency-Key": key}), keys)
-        )
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.content for answer in answers}) == 1
-    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 49
-    assert len(alice.messages(bob, answers[0])) == 1
-    other = alice.send(bob, "Twice", **{"Idempotency-Key": "k-1"})
-    assert other.status_code == 422
-    assert other.json()["type"] == "/problems/idempotency-key-reused"
 
 
 def test_a_message_deleted_for_me_is_gone_for_me_alone(alice: Person, bob: Person) -> None:
