@@ -77,7 +77,7 @@ def running_gateway(settings: Mapping[str, str]) -> Iterator[Gateway]:
     echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
     threading.Thread(target=echo.serve_forever, daemon=True).start()
     chosen: dict[str, int] = {"auth_api": echo.server_address[1]}
-    for name in ("nginx", "command_api", "query_api", "flower"):
+    for name in ("nginx", "command_api", "query_api", "query_stream", "flower"):
         chosen[name] = ports.choose(chosen.values())
     record = Record(
         identity="test",

@@ -74,3 +74,21 @@ def unchanged(blueprint: ApiBlueprint) -> Callable[[View], View]:
     return blueprint.alt_response(
         304, description="The answer at hand is still right.", headers=TAGGED, success=True
     )
+
+
+STREAM_HEADERS: dict[str, Any] = {
+    "Cache-Control": {"description": "`no-store`.", **_TEXT},
+    "X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"},
+}
+STREAM_EXAMPLE = (
+    "retry: 1000\n"
+    "id: AYDk4P-ZMgMAAAAaG9sZCB0aGUgbGluZQ\n"
+    "\n"
+    "id: AYDk4P-ZMgMBAAAfYXMgaXQgaXMgYXBwbA\n"
+    "event: conversation.read\n"
+    'data: {"conversation_id":"9824df28-66ec-553a-8ba6-104284b2c4fc","with":"bob",'
+    '"reader":"bob","read_position":7}\n'
+    "\n"
+    ": still here\n"
+    "\n"
+)

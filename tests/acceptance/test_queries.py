@@ -103,6 +103,7 @@ def test_the_whole_system_is_ready(stack: RunningStack) -> None:
                 "primary",
                 "redis",
                 "replica",
+                "streams",
                 "workers",
             )
         },
@@ -130,6 +131,8 @@ def test_pgpool_sends_every_statement_of_the_query_api_to_the_standby(
         "partitions": [0],
         "offsets": ["0"],
         "epoch": 1,
+        "reached": ["0"],
+        "accounts": [someone],
     }
     times = 40
     with closing(

@@ -10,6 +10,8 @@ from urllib.parse import unquote
 
 import httpx
 
+# Server-sent events have no end: schemathesis would wait for it. They have tests of their own.
+_ENDLESS = {"/query/v1/stream"}
 REQUEST_ID = "X-Request-ID"
 SERVICES = ("auth", "command", "query")
 _COMPONENT = re.compile(r'"#/components/(?!securitySchemes/)(\w+)/')
@@ -33,7 +35,9 @@ def joined(documents: Mapping[str, Document]) -> Document:
     for service, document in documents.items():
         own = _renamed(document, service)
         whole.update(info=own["info"], servers=own["servers"])
-        whole["paths"].update(own["paths"])
+        whole["paths"].update(
+            {path: item for path, item in own["paths"].items() if path not in _ENDLESS}
+        )
         for kind, named in own["components"].items():
             prefix = "" if kind == "securitySchemes" else f"{service}."
             whole["components"].setdefault(kind, {}).update(
