@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from web.blueprints import ApiBlueprint
+from web.documents import cache_control_header
 from web.links import link, link_to
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -76,10 +77,7 @@ def unchanged(blueprint: ApiBlueprint) -> Callable[[View], View]:
     )
 
 
-STREAM_HEADERS: dict[str, Any] = {
-    "Cache-Control": {"description": "`no-store`.", **_TEXT},
-    "X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"},
-}
+STREAM_HEADERS: dict[str, Any] = {"Cache-Control": cache_control_header("no-store")}
 STREAM_EXAMPLE = (
     "retry: 1000\n"
     "id: AYDk4P-ZMgMAAAAaG9sZCB0aGUgbGluZQ\n"
