@@ -2,7 +2,7 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test check bench benchrebuild pins
+.PHONY: help up down status logs demo test check bench benchrebuild fuzz pins
 
 help: ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,13 @@ bench: ## Measure the running stack
 benchrebuild: ## Measure a rebuild of a million messages under load
 	@scripts/set-up development
 	.venv/bin/python -m bench.rebuild
+
+EXAMPLES ?= 20000
+STACK_URL ?= http://127.0.0.1:8080
+
+fuzz: ## Send generated requests to the running stack: make fuzz EXAMPLES=20000
+	@scripts/set-up development
+	.venv/bin/python -m tests.fuzzing --url $(STACK_URL) --examples $(EXAMPLES)
 
 pins: ## Renew requirements/*.txt from requirements/*.in
 	@scripts/set-up development
