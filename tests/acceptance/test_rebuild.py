@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import json
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import httpx
 import pytest
 
-from tests.acceptance.test_account_deletion import PASSWORD, Person, register_named
+from tests.acceptance.people import Person, Register
 from tests.running_stack import RunningStack
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-def people(stack: RunningStack) -> Iterator[tuple[Person, Person]]:
-    names = [f"{name}-{secrets.token_hex(4)}" for name in ("ann", "bea")]
-    clients = []
-    for name in names:
-        assert register_named(stack, name).status_code == 201
-        client = httpx.Client(base_url=stack.url, timeout=30)
-        clients.append(client)
-        login = client.post("/auth/v1/login", json={"username": name, "password": PASSWORD})
-        client.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
-    one, other = (Person(username=n, http=c) for n, c in zip(names, clients, strict=True))
-    yield one, other
-    for client in clients:
-        client.close()
+def people(stack: RunningStack, register: Register) -> Iterator[tuple[Person, Person]]:
+    yield register("ann"), register("bea")
     discarded = stack.messaging("events", "rebuild", "--discard", "--yes")
     assert discarded.returncode == 0, discarded.stderr
 
@@ -64,7 +51,6 @@ def test_people_notice_nothing_of_a_rebuild_and_of_its_rollback(
     stack: RunningStack, people: tuple[Person, Person]
 ) -> None:
     one, other = people
-    tags: list[str] = []
     sent = 0
 
     def write_and_read() -> None:
@@ -83,7 +69,6 @@ def test_people_notice_nothing_of_a_rebuild_and_of_its_rollback(
         unread = answer.json()["total"]
         assert unread >= seen
         seen = unread
-        tags.append(answer.headers["ETag"])
 
     with meanwhile(write_and_read, read) as wrong:
         rebuilt = stack.messaging("events", "rebuild", "--yes", "--json")
