@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -132,20 +132,6 @@ def read_where(
     parameters = {**values, "partition": partition, "after": after.sortable(), "limit": limit}
     rows = connection.execute(text(_READ.format(condition=condition)), parameters)
     return [_recorded(row) for row in _portion(rows.all())]
-
-
-def stream(
-    connection: Connection,
-    partition: Partition,
-    *,
-    after: Offset = START,
-    limit: int = 1_000,
-    selection: Selection = EVERYTHING,
-) -> Iterator[list[Recorded]]:
-    """Yield all events of a partition behind `after`, portion by portion; see `read`."""
-    while portion := read(connection, partition, after=after, limit=limit, selection=selection):
-        yield portion
-        after = portion[-1].offset
 
 
 def _portion(rows: Sequence[Row[Any]]) -> list[Row[Any]]:

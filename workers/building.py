@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 
-from psycopg2.errors import LockNotAvailable
+from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -29,7 +29,7 @@ _CLOSE_EVENTS = 100
 _CHASES = 20
 # A lost tail of a rebuild is folded again: its progress is lost with it.
 _NEED_NOT_WAIT_FOR_DISK = text("SET LOCAL synchronous_commit = off")
-_HOLD_TIMEOUT = text("SET LOCAL lock_timeout = '250ms'")
+_HOLD_TIMEOUT = text("SET LOCAL statement_timeout = '250ms'")
 
 
 class PartitionsBusyError(MessagingError):
@@ -180,7 +180,7 @@ def _try_to_hold(transaction: Connection, partitions: Sequence[Partition]) -> bo
     try:
         checkpoints.hold(transaction, partitions)
     except DBAPIError as error:
-        if not isinstance(error.orig, LockNotAvailable):
+        if not isinstance(error.orig, LockNotAvailable | QueryCanceled):
             raise
         return False
     return True

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from runtime.ids import AccountId, ConversationId
 from workers.mending import correct_revisions, mend
 from workers.pace import Pace
 from workers.scratch import REVISIONS
 from workers.verify import Suspects, Verification
-
-# However long a conversation is, it is one transaction: cut off, it would never be done.
-_BE_PATIENT = text("SET LOCAL statement_timeout = '15min'")
 
 
 @dataclass(kw_only=True)
@@ -59,14 +56,12 @@ def _mend(engine: Engine, suspects: Suspects, replayed: Replayed) -> None:
     # One by one: a conversation's projection waits for its own rows alone.
     for conversation in suspects.conversations:
         with engine.begin() as transaction:
-            transaction.execute(_BE_PATIENT)
             pairs = mend(transaction, suspects.partition, [conversation])
         for pair in pairs:
             replayed.rows[pair.table] = replayed.rows.get(pair.table, 0) + 1
             replayed.conversations.add(conversation)
     if suspects.accounts:
         with engine.begin() as transaction:
-            transaction.execute(_BE_PATIENT)
             accounts: list[AccountId] = list(suspects.accounts)
             correct_revisions(transaction, suspects.partition, accounts)
         replayed.rows[REVISIONS.name] = replayed.rows.get(REVISIONS.name, 0) + len(accounts)
