@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,13 +20,49 @@ from runtime.ids import AccountId, ConversationId, EventId, Partition
 
 # Of the longest messages so many bytes are read at once, at least one event.
 _PORTION_BYTES = 2 * 1024 * 1024
-_READ = """
+# A filter that is not given is null.
+_READ = text(
+    """
     SELECT "offset", id, type, conversation_id, actor_id, position, outcome, reason,
         CAST(data AS text) AS data, request_id, traceparent, occurred_at
     FROM event_log.event
-    WHERE partition = :partition AND "offset" > :after AND {condition}
+    WHERE partition = :partition AND "offset" > :after
+        AND (CAST(:since AS timestamptz) IS NULL OR occurred_at >= :since)
+        AND (CAST(:until AS timestamptz) IS NULL OR occurred_at < :until)
+        AND (CAST(:types AS text[]) IS NULL OR type = ANY(CAST(:types AS text[]))
+            OR regexp_replace(type, '\\.v[0-9]+$', '') = ANY(CAST(:types AS text[])))
+        AND (CAST(:accounts AS text[]) IS NULL OR actor_id = ANY(CAST(:accounts AS uuid[]))
+            OR data ->> 'recipient_id' = ANY(CAST(:accounts AS text[])))
+        AND (CAST(:conversations AS uuid[]) IS NULL
+            OR conversation_id = ANY(CAST(:conversations AS uuid[])))
+        AND (CAST(:outcomes AS text[]) IS NULL OR outcome = ANY(CAST(:outcomes AS text[])))
     ORDER BY "offset" LIMIT :limit
-"""
+    """
+)
+# What was erased with an account names no conversation, and changes all of that account's.
+_READ_CONVERSATIONS = text(
+    """
+    SELECT "offset", id, type, conversation_id, actor_id, position, outcome, reason,
+        CAST(data AS text) AS data, request_id, traceparent, occurred_at
+    FROM event_log.event
+    WHERE partition = :partition AND "offset" > :after AND outcome = 'applied' AND (
+        conversation_id = ANY(CAST(:conversations AS uuid[]))
+        OR conversation_id IS NULL AND actor_id = ANY(CAST(:accounts AS uuid[]))
+            AND type LIKE 'account.deleted.%'
+    )
+    ORDER BY "offset" LIMIT :limit
+    """
+)
+_ACCOUNTS = text(
+    """
+    SELECT actor_id FROM event_log.event
+    WHERE conversation_id = ANY(CAST(:conversations AS uuid[])) AND outcome = 'applied'
+    UNION
+    SELECT CAST(data ->> 'recipient_id' AS uuid) FROM event_log.event
+    WHERE conversation_id = ANY(CAST(:conversations AS uuid[])) AND outcome = 'applied'
+        AND data ? 'recipient_id'
+    """
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,36 +97,19 @@ class Selection:
         """Whether no filter but that of partitions is given."""
         return not (self.chooses_events or self.accounts or self.conversations)
 
-    def condition(self) -> tuple[str, dict[str, Any]]:
-        """Return what a row of `event_log.event` must meet, as SQL and its parameters."""
-        chosen = [(sql, name, value) for sql, name, value in self._filters() if value]
-        conditions = " AND ".join(sql for sql, _, _ in chosen)
-        return conditions or "true", {name: value for _, name, value in chosen}
-
-    def _filters(self) -> list[tuple[str, str, object]]:
-        return [
-            ("partition = ANY(CAST(:partitions AS int[]))", "partitions", list(self.partitions)),
-            ("occurred_at >= :since", "since", self.since),
-            ("occurred_at < :until", "until", self.until),
-            (_TYPE, "types", list(self.types)),
-            (_ACCOUNT, "accounts", [str(account) for account in self.accounts]),
-            (
-                "conversation_id = ANY(CAST(:conversations AS uuid[]))",
-                "conversations",
-                list(self.conversations),
-            ),
-            ("outcome = ANY(CAST(:outcomes AS text[]))", "outcomes", list(self.outcomes)),
-        ]
+    def parameters(self) -> dict[str, Any]:
+        """Return the filters for a statement: null where one is not given."""
+        return {
+            "partitions": list(self.partitions) or None,
+            "since": self.since,
+            "until": self.until,
+            "types": list(self.types) or None,
+            "accounts": [str(account) for account in self.accounts] or None,
+            "conversations": list(self.conversations) or None,
+            "outcomes": list(self.outcomes) or None,
+        }
 
 
-_TYPE = (
-    "(type = ANY(CAST(:types AS text[]))"
-    " OR regexp_replace(type, '\\.v[0-9]+$', '') = ANY(CAST(:types AS text[])))"
-)
-_ACCOUNT = (
-    "(actor_id = ANY(CAST(:accounts AS uuid[]))"
-    " OR data ->> 'recipient_id' = ANY(CAST(:accounts AS text[])))"
-)
 EVERYTHING = Selection()
 APPLIED = Selection(outcomes=("applied",))
 
@@ -115,23 +134,33 @@ def read(
     Raises:
         PoisonEventError: One is of no known contract, or its payload was not kept.
     """
-    condition, values = replace(selection, partitions=()).condition()
-    return read_where(connection, partition, condition, values, after=after, limit=limit)
+    values = {"partition": partition, "after": after.sortable(), "limit": limit}
+    rows = connection.execute(_READ, {**selection.parameters(), **values})
+    return [_recorded(row) for row in _portion(rows.all())]
 
 
-def read_where(
+def read_conversations(
     connection: Connection,
     partition: Partition,
-    condition: str,
-    values: Mapping[str, object],
+    conversations: Sequence[ConversationId],
     *,
-    after: Offset,
     limit: int,
-) -> list[Recorded]:
-    """Return as `read` what meets an SQL condition."""
-    parameters = {**values, "partition": partition, "after": after.sortable(), "limit": limit}
-    rows = connection.execute(text(_READ.format(condition=condition)), parameters)
-    return [_recorded(row) for row in _portion(rows.all())]
+) -> Iterator[list[Recorded]]:
+    """Yield, portion by portion, all that took effect in conversations of a partition; see `read`.
+
+    That includes the deletion of an account of theirs.
+    """
+    chosen: dict[str, Any] = {"conversations": list(conversations), "partition": partition}
+    accounts = list(connection.execute(_ACCOUNTS, chosen).scalars())
+    after = START
+    while True:
+        values = {"accounts": accounts, "after": after.sortable(), "limit": limit}
+        rows = connection.execute(_READ_CONVERSATIONS, {**chosen, **values}).all()
+        if not rows:
+            return
+        portion = [_recorded(row) for row in _portion(rows)]
+        yield portion
+        after = portion[-1].offset
 
 
 def _portion(rows: Sequence[Row[Any]]) -> list[Row[Any]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from runtime.ids import ConversationId
 from workers.pace import Pace
-from workers.projections.statements import LIVE
+from workers.projections.statements import LIVE, statement
 from workers.scratch import TABLES, Table
 
 _RANGES = 64
@@ -28,10 +28,23 @@ _DIFFER = """
 """
 # Repairs raise the live ones; a low one may repeat an entity tag.
 _LOW_REVISIONS = """
-    SELECT count(*) FROM {spare}.account_revision AS e
-    LEFT JOIN {live}.account_revision AS f USING (account_id, partition)
+    SELECT count(*) FROM {schema}.account_revision AS e
+    LEFT JOIN read_model.account_revision AS f USING (account_id, partition)
     WHERE f.revision IS NULL OR f.revision < e.revision
 """
+
+
+def _comparison(table: Table) -> str:
+    live, spare = (
+        _CHECKSUMS.format(
+            schema=schema, name=table.name, scope=table.scope, columns=", ".join(table.columns)
+        )
+        for schema in (LIVE, "{schema}")
+    )
+    return _DIFFER.format(live=live, spare=spare)
+
+
+_COMPARISONS = {table.name: _comparison(table) for table in TABLES}
 
 
 @dataclass(kw_only=True)
@@ -67,25 +80,15 @@ def compare(connection: Connection, spare: str, pace: Pace) -> Compared:
         pace.check()
         for table in TABLES:
             _compare_range(connection, table, spare, number, compared)
-    low = text(_LOW_REVISIONS.format(live=LIVE, spare=spare))
-    compared.revisions = int(connection.execute(low).scalar_one())
+    compared.revisions = int(connection.execute(statement(_LOW_REVISIONS, spare)).scalar_one())
     return compared
 
 
 def _compare_range(
     connection: Connection, table: Table, spare: str, number: int, compared: Compared
 ) -> None:
-    sides = {
-        side: _CHECKSUMS.format(
-            schema=schema,
-            name=table.name,
-            scope=table.scope,
-            columns=", ".join(table.columns),
-        )
-        for side, schema in (("live", LIVE), ("spare", spare))
-    }
     bounds = {"low": _bound(number), "high": _bound(number + 1)}
-    found = connection.execute(text(_DIFFER.format(**sides)), bounds).scalars().all()
+    found = connection.execute(statement(_COMPARISONS[table.name], spare), bounds).scalars().all()
     if found:
         before = compared.conversations.get(table.name, 0)
         compared.conversations[table.name] = before + len(found)

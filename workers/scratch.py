@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from database.models import AccountRevision, Base, Conversation, ConversationMember, Message
 from events import replay
-from events.contracts.offsets import START
 from runtime.ids import AccountId, ConversationId, Partition
 from workers.projections import read_model
 from workers.projections.statements import LIVE, statement
@@ -72,29 +70,11 @@ class Pair:
 
 
 _MAKE = """
-    CREATE TEMPORARY TABLE IF NOT EXISTS {name}
+    CREATE TABLE IF NOT EXISTS {{schema}}.{name}
         (LIKE read_model.{name} INCLUDING DEFAULTS INCLUDING INDEXES)
 """
 _CLEAR = text("TRUNCATE pg_temp.message, pg_temp.conversation, pg_temp.conversation_member")
 _CLEAR_REVISIONS = text("TRUNCATE pg_temp.account_revision")
-_ACCOUNTS = text(
-    """
-    SELECT actor_id FROM event_log.event
-    WHERE conversation_id = ANY(CAST(:conversations AS uuid[])) AND outcome = 'applied'
-    UNION
-    SELECT CAST(data ->> 'recipient_id' AS uuid) FROM event_log.event
-    WHERE conversation_id = ANY(CAST(:conversations AS uuid[])) AND outcome = 'applied'
-        AND data ? 'recipient_id'
-    """
-)
-# What was erased with an account names no conversation, and changes all of that account's.
-_THEIRS = """
-    outcome = 'applied' AND (
-        conversation_id = ANY(CAST(:conversations AS uuid[]))
-        OR conversation_id IS NULL AND actor_id = ANY(CAST(:accounts AS uuid[]))
-            AND type LIKE 'account.deleted.%'
-    )
-"""
 _DIFFER = """
     SELECT to_jsonb(e) AS expected, to_jsonb(f) AS found
     FROM (SELECT {columns} FROM pg_temp.{name}) AS e
@@ -140,7 +120,7 @@ class Scratch:
         self._schema = schema
         self._portion = portion
         for table in (*TABLES, REVISIONS):
-            connection.execute(text(_MAKE.format(name=table.name)))
+            connection.execute(statement(_MAKE.format(name=table.name), SCHEMA))
         self.forget()
 
     def forget(self) -> None:
@@ -154,14 +134,12 @@ class Scratch:
         Revisions are added to those that were counted since `forget`.
         """
         self._connection.execute(_CLEAR)
-        chosen: dict[str, list[UUID]] = {"conversations": list(conversations)}
-        chosen["accounts"] = list(self._connection.execute(_ACCOUNTS, chosen).scalars())
-        after, folded = START, 0
-        while events := replay.read_where(
-            self._connection, partition, _THEIRS, chosen, after=after, limit=self._portion
+        folded = 0
+        for events in replay.read_conversations(
+            self._connection, partition, conversations, limit=self._portion
         ):
             read_model.apply(self._connection, partition, events, schema=SCHEMA)
-            after, folded = events[-1].offset, folded + len(events)
+            folded += len(events)
         return folded
 
     def differences(self, conversations: Sequence[ConversationId]) -> Iterator[Pair]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -16,35 +15,45 @@ _BATCH_EVENTS = 2_000
 _PAGE = 500
 _PARTITIONS = text("SELECT partitions FROM event_log.queue_epoch WHERE id = 1")
 _DROP = text("DROP TABLE IF EXISTS pg_temp.selected")
-# The read model may hold conversations that the log does not know, and the other way round.
-_EVERYWHERE = """
-    SELECT conversation_id AS id FROM event_log.event WHERE conversation_id IS NOT NULL
-    UNION SELECT id FROM {schema}.conversation
-    UNION SELECT conversation_id FROM {schema}.conversation_member
-    UNION SELECT conversation_id FROM {schema}.message
-"""
-_THEIRS = """
-    SELECT conversation_id FROM event_log.event
-    WHERE actor_id = ANY(CAST(:accounts AS uuid[]))
-        OR data ->> 'recipient_id' = ANY(CAST(:accounts AS text[]))
-    UNION SELECT conversation_id FROM {schema}.conversation_member
-    WHERE account_id = ANY(CAST(:accounts AS uuid[]))
-"""
-_LOGGED = "SELECT DISTINCT conversation_id AS id FROM event_log.event WHERE {condition}"
-# The low bits of its crc32 are a conversation's partition.
-_CHOOSE = """
+# The read model may hold conversations that the log does not know, and the other way round. The
+# low bits of its crc32 are a conversation's partition. A filter that is not given is null.
+_CHOOSE = text(
+    """
     CREATE TEMPORARY TABLE selected AS
     SELECT c.id, c.partition, coalesce(l.events, 0) AS events
     FROM (
         SELECT id, CAST(crc32(uuid_send(id)) AS int8) & :mask AS partition
-        FROM ({source}) AS s WHERE {condition}
+        FROM (
+            SELECT conversation_id AS id FROM event_log.event
+            WHERE (CAST(:since AS timestamptz) IS NULL OR occurred_at >= :since)
+                AND (CAST(:until AS timestamptz) IS NULL OR occurred_at < :until)
+                AND (CAST(:types AS text[]) IS NULL OR type = ANY(CAST(:types AS text[]))
+                    OR regexp_replace(type, '\\.v[0-9]+$', '') = ANY(CAST(:types AS text[])))
+                AND (CAST(:accounts AS text[]) IS NULL OR actor_id = ANY(CAST(:accounts AS uuid[]))
+                    OR data ->> 'recipient_id' = ANY(CAST(:accounts AS text[])))
+                AND (CAST(:outcomes AS text[]) IS NULL
+                    OR outcome = ANY(CAST(:outcomes AS text[])))
+            UNION SELECT id FROM read_model.conversation
+            WHERE :stored AND CAST(:accounts AS text[]) IS NULL
+            UNION SELECT conversation_id FROM read_model.conversation_member
+            WHERE :stored AND (CAST(:accounts AS text[]) IS NULL
+                OR account_id = ANY(CAST(:accounts AS uuid[])))
+            UNION SELECT conversation_id FROM read_model.message
+            WHERE :stored AND (CAST(:accounts AS text[]) IS NULL
+                OR sender_id = ANY(CAST(:accounts AS uuid[]))
+                OR recipient_id = ANY(CAST(:accounts AS uuid[])))
+        ) AS s
+        WHERE id IS NOT NULL AND (CAST(:conversations AS uuid[]) IS NULL
+            OR id = ANY(CAST(:conversations AS uuid[])))
     ) AS c
     LEFT JOIN (
         SELECT conversation_id, count(*) AS events FROM event_log.event
         WHERE outcome = 'applied' GROUP BY conversation_id
     ) AS l ON l.conversation_id = c.id
-    WHERE {partitions}
-"""
+    WHERE CAST(:partitions AS int[]) IS NULL OR c.partition = ANY(CAST(:partitions AS int[]))
+    """
+)
+_INDEX = text("CREATE INDEX ON pg_temp.selected (partition, id)")
 _COUNT = text("SELECT count(*), CAST(coalesce(sum(events), 0) AS int8) FROM pg_temp.selected")
 _OCCUPIED = text("SELECT DISTINCT partition FROM pg_temp.selected ORDER BY partition")
 _NEXT = text(
@@ -76,16 +85,18 @@ def partitions(connection: Connection) -> int:
     return int(connection.execute(_PARTITIONS).scalar() or 0)
 
 
-def choose(connection: Connection, selection: Selection, *, schema: str = "read_model") -> Chosen:
+def choose(connection: Connection, selection: Selection) -> Chosen:
     """Remember, in this session, the conversations that a selection means: with any event of it.
 
-    Without a filter that speaks of events, also those that only the read model of `schema` has.
+    Without a filter that speaks of events, also those that only the read model has.
     """
     connection.execute(_DROP)
-    sql, values = _statement(selection, schema)
-    mask = max(partitions(connection), 1) - 1
-    connection.execute(text(sql), {**values, "mask": mask})
-    connection.execute(text("CREATE INDEX ON pg_temp.selected (partition, id)"))
+    more = {
+        "mask": max(partitions(connection), 1) - 1,
+        "stored": not selection.chooses_events,
+    }
+    connection.execute(_CHOOSE, {**selection.parameters(), **more})
+    connection.execute(_INDEX)
     counted = connection.execute(_COUNT).one()
     occupied = connection.execute(_OCCUPIED).scalars()
     return Chosen(
@@ -118,24 +129,3 @@ def batches(
         after = page[-1].id
     if batch:
         yield batch, events
-
-
-def _statement(selection: Selection, schema: str) -> tuple[str, dict[str, Any]]:
-    values: dict[str, Any] = {}
-    conditions = ["id IS NOT NULL"]
-    source = _EVERYWHERE.format(schema=schema)
-    if selection.chooses_events:
-        condition, values = replace(selection, partitions=(), accounts=()).condition()
-        source = _LOGGED.format(condition=condition)
-    if selection.accounts:
-        values["accounts"] = [str(account) for account in selection.accounts]
-        conditions.append(f"id IN ({_THEIRS.format(schema=schema)})")
-    if selection.conversations:
-        values["conversations"] = list(selection.conversations)
-        conditions.append("id = ANY(CAST(:conversations AS uuid[]))")
-    within = "true"
-    if selection.partitions:
-        values["partitions"] = list(selection.partitions)
-        within = "c.partition = ANY(CAST(:partitions AS int[]))"
-    sql = _CHOOSE.format(source=source, condition=" AND ".join(conditions), partitions=within)
-    return sql, values

@@ -17,7 +17,6 @@ from events.replay import Selection
 from runtime.ids import AccountId, ConversationId, Partition
 from workers import selecting
 from workers.pace import Pace
-from workers.projections.statements import LIVE
 from workers.scratch import REVISIONS, TABLES, Pair, Scratch
 from workers.selecting import Chosen
 
@@ -86,24 +85,22 @@ class Verified:
 class Verification:
     """A comparison of the chosen part of the read model with the log."""
 
-    def __init__(self, engine: Engine, selection: Selection, *, schema: str = LIVE) -> None:
+    def __init__(self, engine: Engine, selection: Selection) -> None:
         """Compare what `selection` means.
 
         Args:
             engine: The primary, as a role that may read log and read model and make temporary
                 tables.
             selection: Which conversations: all that have an event of it.
-            schema: Which read model.
         """
         self._engine = engine
         self._selection = selection
-        self._schema = schema
         self.verified = Verified()
 
     def count(self) -> Chosen:
         """Return what would be compared."""
         with self._engine.begin() as connection:
-            return selecting.choose(connection, self._selection, schema=self._schema)
+            return selecting.choose(connection, self._selection)
 
     def run(self, pace: Pace) -> Iterator[Suspects]:
         """Yield what differs, batch by batch.
@@ -114,8 +111,8 @@ class Verification:
         """
         with self._engine.connect() as connection:
             with connection.begin():
-                chosen = selecting.choose(connection, self._selection, schema=self._schema)
-                scratch = Scratch(connection, schema=self._schema)
+                chosen = selecting.choose(connection, self._selection)
+                scratch = Scratch(connection)
             pace.viewer.expect(chosen.events)
             connection.execution_options(isolation_level="REPEATABLE READ")
             for partition in chosen.partitions:
