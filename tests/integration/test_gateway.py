@@ -145,6 +145,14 @@ def test_bodies_up_to_the_limit_pass(gateway: Gateway) -> None:
     )
 
 
+def test_a_batch_that_concerns_every_partition_is_answered() -> None:
+    with running_gateway({}, alive=["command_api"]) as gateway:
+        # 500 tokens of 100 characters and a comma each.
+        answer = httpx.post(f"{gateway.url}/command/v1/batch", headers={"X-Long-Answer": "50499"})
+    assert answer.status_code == 200
+    assert len(answer.headers["Consistency-Token"]) == 50_499
+
+
 def test_too_many_auth_requests_are_refused_with_the_time_to_wait(gateway: Gateway) -> None:
     answers = [httpx.post(f"{gateway.url}/auth/v1/login") for _ in range(40)]
     refused = [answer for answer in answers if answer.status_code == 429]
