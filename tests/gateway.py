@@ -28,6 +28,7 @@ class Gateway:
     url: str
     port: int
     log: Path
+    errors: Path
 
     def say(self, raw: bytes) -> tuple[int, dict[str, list[str]], bytes]:
         """Send `raw` bytes and return status, headers (each with all its values) and body."""
@@ -105,14 +106,16 @@ def running_gateway(
     )
     nginx.prepare(context)
     service = nginx.service(context)
-    log = folder / "access.log"
-    with log.open("wb") as output:
+    log, errors = folder / "access.log", folder / "errors.log"
+    with log.open("wb") as output, errors.open("wb") as complaints:
         if account:
             log.chmod(0o666)
+            errors.chmod(0o666)
         server = subprocess.Popen(
             service.command,
             cwd=service.folder,
             stdout=output,
+            stderr=complaints,
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
@@ -121,7 +124,7 @@ def running_gateway(
         assert server.poll() is None
         time.sleep(0.02)
     try:
-        yield Gateway(f"http://127.0.0.1:{chosen['nginx']}", chosen["nginx"], log)
+        yield Gateway(f"http://127.0.0.1:{chosen['nginx']}", chosen["nginx"], log, errors)
     finally:
         server.terminate()
         server.wait()

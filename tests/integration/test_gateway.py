@@ -215,3 +215,17 @@ def test_the_log_is_json_whatever_the_client_sends(gateway: Gateway) -> None:
     lines = [json.loads(line) for line in gateway.log.read_text().splitlines()]
     assert {"time", "request_id", "client", "method", "path", "status"} <= set(lines[0])
     assert "geheim" not in gateway.log.read_text()
+
+
+def test_what_somebody_searches_for_stays_out_of_the_logs_even_where_a_service_is_dead(
+    gateway: Gateway,
+) -> None:
+    status, _, _ = gateway.get("/query/v1/search?q=geheim")
+    assert status == 503
+    limited = [gateway.get("/auth/v1/login?q=geheim")[0] for _ in range(40)]
+    assert 429 in limited
+    too_large = gateway.say(
+        b"POST /auth/v1/x?q=geheim HTTP/1.1\r\nHost: x\r\nContent-Length: 131073\r\n\r\n"
+    )
+    assert too_large[0] == 413
+    assert b"geheim" not in gateway.errors.read_bytes()
