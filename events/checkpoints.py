@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from events.contracts.offsets import START, Offset
 from runtime.ids import Partition
@@ -14,19 +15,26 @@ from runtime.ids import Partition
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """The last entry of a partition durably applied: its offset and its gapless number."""
+    """The last entry of a partition durably applied.
+
+    Attributes:
+        partition: Which partition.
+        offset: The entry's offset.
+        number: The entry's gapless number.
+        paused: Why nothing more of the partition shall be applied for now, if so.
+    """
 
     partition: Partition
     offset: Offset
     number: int
+    paused: str | None = None
 
 
-_LOCK = text(
-    'SELECT "offset", number FROM event_log.checkpoint WHERE partition = :partition'
-    " FOR UPDATE SKIP LOCKED"
-)
-_ALL = text('SELECT partition, "offset", number FROM event_log.checkpoint ORDER BY partition')
-_ONE = text('SELECT "offset", number FROM event_log.checkpoint WHERE partition = :partition')
+_COLUMNS = 'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint'
+_ONE = text(f"{_COLUMNS} WHERE partition = :partition")
+_LOCK = text(f"{_COLUMNS} WHERE partition = :partition FOR UPDATE SKIP LOCKED")
+_AWAIT = text(f"{_COLUMNS} WHERE partition = :partition FOR UPDATE")
+_ALL = text(f"{_COLUMNS} ORDER BY partition")
 _ADVANCE = text(
     'UPDATE event_log.checkpoint SET "offset" = :offset, number = :number, updated_at = :now'
     " WHERE partition = :partition"
@@ -41,9 +49,17 @@ _CREATE = text(
 def lock(transaction: Connection, partition: Partition) -> Checkpoint | None:
     """Lock and return the checkpoint until the transaction ends; None where another holds it."""
     row = transaction.execute(_LOCK, {"partition": partition}).one_or_none()
-    if row is None:
-        return None
-    return Checkpoint(partition=partition, offset=Offset.parse(row[0]), number=row[1])
+    return None if row is None else _checkpoint(row)
+
+
+def await_lock(transaction: Connection, partition: Partition) -> Checkpoint | None:
+    """Wait for the lock; return the checkpoint, None where there is no such partition.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: It took longer than the transaction's `lock_timeout`.
+    """
+    row = transaction.execute(_AWAIT, {"partition": partition}).one_or_none()
+    return None if row is None else _checkpoint(row)
 
 
 def advance(transaction: Connection, checkpoint: Checkpoint, *, now: datetime) -> None:
@@ -67,13 +83,16 @@ def create(transaction: Connection, partitions: Sequence[int], *, now: datetime)
 
 def read(connection: Connection, partition: Partition) -> Checkpoint:
     """Return the checkpoint of `partition`, without a lock."""
-    row = connection.execute(_ONE, {"partition": partition}).one()
-    return Checkpoint(partition=partition, offset=Offset.parse(row[0]), number=row[1])
+    return _checkpoint(connection.execute(_ONE, {"partition": partition}).one())
 
 
 def read_all(connection: Connection) -> list[Checkpoint]:
     """Return all checkpoints, by partition."""
-    return [
-        Checkpoint(partition=Partition(row[0]), offset=Offset.parse(row[1]), number=row[2])
-        for row in connection.execute(_ALL)
-    ]
+    return [_checkpoint(row) for row in connection.execute(_ALL)]
+
+
+def _checkpoint(row: Row[tuple[Any, ...]]) -> Checkpoint:
+    partition, offset, number, paused = row
+    return Checkpoint(
+        partition=Partition(partition), offset=Offset.parse(offset), number=number, paused=paused
+    )

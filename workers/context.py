@@ -12,6 +12,7 @@ from events.queue import EventQueue
 from runtime.clock import Clock
 from runtime.redis_client import connect
 from runtime.settings import DatabaseSettings, QueueSettings, Reader, RedisSettings
+from workers.poison_limit import FaultSettings
 from workers.projector import Projector
 
 # Transactions at once in one worker process; its other threads wait for entries, not for these.
@@ -37,6 +38,7 @@ class WorkerContext:
     def __init__(self, reader: Reader, queue: QueueSettings, *, clock: Clock) -> None:
         """Read from `reader` later; connect to nothing now."""
         self.queue_settings = queue
+        self._faults = FaultSettings.read(reader)
         self.clock = clock
         self._reader = reader
         self._lock = threading.Lock()
@@ -57,5 +59,7 @@ class WorkerContext:
         # A newer version's function, also where the queue is open since long.
         queue.load_function()
         batch_size = self.queue_settings.batch_size
-        projector = Projector(queue, engine, batch_size=batch_size, clock=self.clock)
+        projector = Projector(
+            queue, engine, batch_size=batch_size, clock=self.clock, faults=self._faults
+        )
         return Connections(engine=engine, queue=queue, projector=projector)

@@ -19,7 +19,8 @@ from runtime.ids import AccountId, EventId, Partition, new_id
 from runtime.redis_client import connect
 from runtime.settings import DatabaseSettings, QueueSettings, RedisSettings, Secret
 from tests.servers import Servers, running
-from workers.projector import Drained, Projector
+from workers.drained import Drained
+from workers.projector import Projector
 
 SETTINGS = QueueSettings(
     partitions=4, limit=100_000, retention_seconds=86_400, batch_size=1_000, bell_ttl_seconds=5
