@@ -91,7 +91,7 @@ def read_all(connection: Connection) -> list[Checkpoint]:
     return [_checkpoint(row) for row in connection.execute(_ALL)]
 
 
-def _checkpoint(row: Row[tuple[Any, ...]]) -> Checkpoint:
+def _checkpoint(row: Row[*tuple[Any, ...]]) -> Checkpoint:
     partition, offset, number, paused = row
     return Checkpoint(
         partition=Partition(partition), offset=Offset.parse(offset), number=number, paused=paused

@@ -83,3 +83,10 @@ class Harness:
 @pytest.fixture
 def harness(queue: EventQueue, engine: Engine) -> Harness:
     return Harness(queue=queue, engine=engine)
+
+
+@pytest.fixture(scope="session")
+def superuser(servers: Servers) -> Iterator[Engine]:
+    made = engine_of(servers, "postgres")
+    yield made
+    made.dispose()

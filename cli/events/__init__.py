@@ -1,0 +1,1 @@
+"""`messaging events`: the event queues, the log and the dead letters; one file for each verb."""
