@@ -78,6 +78,7 @@ def retry(
         now = clock()
         found = parked.entries(transaction, partition, group[:limit])
         counts, done, failure = _apply_first(transaction, partition, found, now)
+        parked.name_conversations(transaction, partition, group)
         parked.mark_retried(transaction, partition, [entry.offset for entry in done], now=now)
         if failure is not None:
             parked.mark_failed(
@@ -89,7 +90,6 @@ def retry(
                 now=now,
             )
         left = group[len(done) :]
-        parked.name_conversations(transaction, partition, left)
     return Retried(
         applied=counts.applied,
         rejected=counts.rejected,

@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from cli.events import connections, shown
 from cli.events.filters import filters, selection
+from cli.events.tables import table
 from events.selection import BEGINNING, Place, events
 
 
@@ -70,11 +69,12 @@ _COLUMNS = {
 
 
 def _print(page: list[dict[str, Any]], *, text: bool) -> None:
-    table = Table(box=None)
-    for name in (*_COLUMNS, *(["data"] if text else [])):
-        table.add_column(name, overflow="fold")
-    for row in page:
-        written = [json.dumps(row["data"], ensure_ascii=False)] if text else []
-        cells = ("" if row[cell] is None else str(row[cell]) for cell in _COLUMNS.values())
-        table.add_row(*cells, *written)
-    Console(soft_wrap=True).print(table)
+    titles = [*_COLUMNS, *(["data"] if text else [])]
+    rows = [
+        [
+            *(row[column] for column in _COLUMNS.values()),
+            *([json.dumps(row["data"], ensure_ascii=False)] if text else []),
+        ]
+        for row in page
+    ]
+    click.echo(table(titles, rows))

@@ -7,13 +7,14 @@ import time
 from typing import Any
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Engine, text
 
 from cli.events import connections
 from cli.events.running import INTERRUPTED
+from cli.events.tables import table
 from events import checkpoints, pauses
 from events.checkpoints import Checkpoint
 from events.pauses import Pause
@@ -45,7 +46,7 @@ def queues(*, watch: bool, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(found, indent=2))
         else:
-            Console().print(_shown(found))
+            click.echo(_shown(found))
         return
     try:
         _watch(engine, queue, as_json=as_json)
@@ -107,31 +108,33 @@ def _watch(engine: Engine, queue: EventQueue, *, as_json: bool) -> None:
         while True:
             click.echo(json.dumps(look(engine, queue)))
             time.sleep(_EVERY_S)
-    with Live(_shown(look(engine, queue)), console=Console(), auto_refresh=False) as live:
+    with Live(_text(engine, queue), console=Console(), auto_refresh=False) as live:
         while True:
             time.sleep(_EVERY_S)
-            live.update(_shown(look(engine, queue)), refresh=True)
+            live.update(_text(engine, queue), refresh=True)
 
 
-def _shown(found: dict[str, Any]) -> RenderableType:
-    partitions = Table("partition", "head", "checkpoint", box=None)
-    for name in ("lag events", "lag s", "parked"):
-        partitions.add_column(name, justify="right")
-    partitions.add_column("paused")
-    for row in found["partitions"]:
-        partitions.add_row(
-            str(row["partition"]),
-            row["head"] or "-",
+def _text(engine: Engine, queue: EventQueue) -> Text:
+    return Text(_shown(look(engine, queue)), no_wrap=True)
+
+
+def _shown(found: dict[str, Any]) -> str:
+    titles = ("partition", "head", "checkpoint", "lag events", "lag s", "parked", "paused")
+    rows = [
+        [
+            row["partition"],
+            row["head"],
             row["checkpoint"],
-            f"{row['lag_events']:,}",
+            row["lag_events"],
             f"{row['lag_seconds']:,.1f}",
-            f"{row['parked']:,}",
-            row["paused_reason"] or "",
-        )
-    standbys = Table("standby", "state", box=None)
-    for name in ("lag bytes", "lag s"):
-        standbys.add_column(name, justify="right")
-    for row in found["standbys"]:
-        behind = f"{row['lag_bytes'] or 0:,}"
-        standbys.add_row(row["name"], row["state"], behind, f"{row['lag_seconds']:.3f}")
-    return Group(partitions, "", standbys)
+            row["parked"],
+            row["paused_reason"],
+        ]
+        for row in found["partitions"]
+    ]
+    standbys = [
+        [row["name"], row["state"], row["lag_bytes"] or 0, f"{row['lag_seconds']:.3f}"]
+        for row in found["standbys"]
+    ]
+    behind = table(("standby", "state", "lag bytes", "lag s"), standbys)
+    return f"{table(titles, rows)}\n\n{behind}"

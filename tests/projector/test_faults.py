@@ -28,19 +28,16 @@ def pair(harness: Harness) -> Pair:
 
 
 @contextmanager
-def failing(engine: Engine, provoke: Callable[[Connection], None]) -> Iterator[list[int]]:
+def failing(engine: Engine, provoke: Callable[[Connection], None]) -> Iterator[None]:
     """Before the read model is written, have the transaction fail by itself, each time."""
-    times: list[int] = []
 
     def before(connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if "INSERT INTO read_model.message" in statement and not times:
-            times.append(1)
+        if "INSERT INTO read_model.message " in statement:
             provoke(connection)
-            times.clear()
 
     event.listen(engine, "before_cursor_execute", before)
     try:
-        yield times
+        yield
     finally:
         event.remove(engine, "before_cursor_execute", before)
 
@@ -70,12 +67,13 @@ def terminated(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("provoke", "code"),
-    [(statement_timeout, "57014"), (read_only, "25006"), (terminated, "57P01")],
+    ("provoke", "codes"),
+    # Whether the last words of a backend arrive is chance.
+    [(statement_timeout, {"57014"}), (read_only, {"25006"}), (terminated, {"57P01", None})],
     ids=["statement timeout", "read-only", "admin shutdown"],
 )
 def test_a_database_that_fails_parks_nothing_and_is_waited_for(
-    harness: Harness, pair: Pair, provoke: Callable[[Connection], None], code: str
+    harness: Harness, pair: Pair, provoke: Callable[[Connection], None], codes: set[str | None]
 ) -> None:
     sent = pair.sent("later")
     harness.append(sent)
@@ -86,7 +84,7 @@ def test_a_database_that_fails_parks_nothing_and_is_waited_for(
         for _ in range(3):
             with pytest.raises(DBAPIError) as raised:
                 projector.drain(partition)
-            assert raised.value.orig.pgcode == code  # type: ignore[union-attr]  # psycopg2's
+            assert raised.value.orig.pgcode in codes  # type: ignore[union-attr]  # psycopg2's
             assert classify(raised.value) == "transient"
     assert outcome_of(harness, sent) is None
     # Nobody wakes a projector meanwhile; once the bell has run out the sweep does.

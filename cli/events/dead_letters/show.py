@@ -7,12 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from cli.events import connections, shown
 from cli.events.dead_letters.choosing import one
 from cli.events.filters import Name, filters, selection
+from cli.events.tables import table
 from events.selection import BEGINNING, Place, letters
 
 
@@ -78,10 +77,6 @@ def show(name: Place | UUID, *, show_text: bool, as_json: bool) -> None:
 
 
 def _print(page: list[dict[str, Any]]) -> None:
-    table = Table(box=None)
-    for name in ("place", "parked", "state", "tries", "type", "conversation", "reason"):
-        table.add_column(name, overflow="fold")
-    cells = ("place", "parked_at", "state", "attempts", "type", "conversation_id", "reason")
-    for row in page:
-        table.add_row(*("" if row[name] is None else str(row[name]) for name in cells))
-    Console(soft_wrap=True).print(table)
+    titles = ("place", "parked", "state", "tries", "type", "conversation", "reason")
+    columns = ("place", "parked_at", "state", "attempts", "type", "conversation_id", "reason")
+    click.echo(table(titles, [[row[column] for column in columns] for row in page]))
