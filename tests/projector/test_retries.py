@@ -402,9 +402,9 @@ def count_tries(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_a_poison_event_among_many_is_found_and_put_right(
     harness: Harness, pair: Pair, superuser: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`MESSAGING_TEST_EVENTS=100000` tries it among as many."""
+    """`POISON_AMONG=100000` tries it among as many."""
     many = [Pair(harness) for _ in range(40)]
-    count = int(os.environ.get("MESSAGING_TEST_EVENTS", "5000"))
+    count = int(os.environ.get("POISON_AMONG", "5000"))
     first = [many[n % 40].sent(f"{n}") for n in range(count)]
     harness.drain_all()
     poison, behind = pair.sent(POISON), pair.sent("behind")
