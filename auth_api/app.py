@@ -32,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings.database, application_name="api-write", pool_size=settings.database_pool
     )
     client = redis_client.connect(settings.redis)
+    revocations = RevocationList(client)
     services = Services.wire(settings, engine=engine, client=client)
     issuer = settings.api.public_url
     app, api = build_api(
@@ -41,8 +42,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         service=settings.api,
         public_url=issuer,
         statuses=STATUSES,
-        parts={"database": database_answers(engine), "redis": redis_answers(client)},
-        guard=Guard(TokenVerifier(services.keys, issuer=issuer), RevocationList(client)),
+        parts={
+            "database": database_answers(engine),
+            "redis": redis_answers(client),
+            "ended_sessions": revocations.check,
+        },
+        guard=Guard(TokenVerifier(services.keys, issuer=issuer), revocations),
     )
     # NGINX sets X-Forwarded-For, and nothing but NGINX reaches us: we listen on loopback alone.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1)  # type: ignore[method-assign]  # Flask's way

@@ -6,7 +6,10 @@ from auth_api.accounts import Accounts, Credentials
 from auth_api.errors import PasswordWrongError
 from auth_api.failures import LoginFailures
 from auth_api.passwords import Passwords, normalised
+from runtime.logging import get_logger
 from web.guard import Identity, TokenInvalidError
+
+_log = get_logger(__name__)
 
 
 class Confirmations:
@@ -41,6 +44,7 @@ class Confirmations:
         if known is None:  # Deleted while the password was looked at.
             raise _gone()
         if not attempt.succeeded:
+            _log.warning("password.wrong", account=who.account_id, session=who.session_id)
             raise PasswordWrongError
         return known
 

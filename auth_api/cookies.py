@@ -31,9 +31,11 @@ COOKIES_DOCUMENT = {
     "Set-Cookie": {
         "description": (
             "`refresh_token_cookie` (HttpOnly, Path=/auth/v1) and `csrf_refresh_token` (Path=/),"
-            " both SameSite=Strict."
+            " both SameSite=Strict; one header line each."
         ),
-        "schema": {"type": "string"},
+        "required": True,
+        "schema": {"type": "string", "minLength": 1},
+        "example": "refresh_token_cookie=eyJhbGciOiJF…; HttpOnly; Path=/auth/v1; SameSite=Strict",
     }
 }
 
@@ -72,8 +74,9 @@ def set_cookies(
 
 
 def clear_cookies(response: Response) -> None:
-    """Make the browser forget the refresh cookie and its CSRF token."""
+    """Make the browser forget the refresh cookie, its CSRF token, and answers that it kept."""
     unset_refresh_cookies(response)
+    response.headers["Clear-Site-Data"] = '"cache"'
 
 
 def refresh_token_of_request(keys: SigningKeys) -> RefreshToken:

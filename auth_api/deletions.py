@@ -18,7 +18,10 @@ from auth_api.sessions import Sessions
 from database.models import identity
 from runtime.clock import Clock, utc_now
 from runtime.ids import EventId, new_erasure_id
+from runtime.logging import get_logger
 from web.guard import Identity, TokenInvalidError
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,7 @@ class Deletions:
                 self._sessions.end_in(tx, who.account_id)
         if not deleted:
             raise self._overtaken(who)
+        _log.info("account.deleted", account=who.account_id, session=who.session_id)
         return deletion
 
     def _owe(self, tx: sa.Connection, who: Identity, deletion: Deletion, request_id: str) -> None:

@@ -15,18 +15,27 @@ import redis
 from auth_api.errors import TooManyFailuresError
 from auth_api.settings import FailureLimits
 from runtime.errors import UnavailableError
+from runtime.logging import get_logger
+
+_log = get_logger(__name__)
 
 # How long a login waits for others under way, which may succeed and make room.
 _PATIENCE_S = 1.0
 _PAUSE_S = 0.05
+# No attempt takes as long. So long nobody else may try in the place of a process that was killed.
+_LONGEST_ATTEMPT_S = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Counter:
-    """Two numbers in Redis: attempts that failed or are under way, and attempts that failed."""
+    """Two numbers in Redis: the attempts under way, and those that failed within the window."""
 
     key: str
     limit: int
+
+    @property
+    def trying_key(self) -> str:
+        return f"{self.key}:trying"
 
     @property
     def failed_key(self) -> str:
@@ -88,6 +97,7 @@ class LoginFailures:
                 return
             self._give_back(counters)
             if failed_enough or waited >= _PATIENCE_S:
+                _log.warning("login.limited", retry_after=retry_after)
                 raise TooManyFailuresError(retry_after)
             self._sleep(_PAUSE_S)
             waited += _PAUSE_S
@@ -95,36 +105,36 @@ class LoginFailures:
     def _take(self, counters: tuple[_Counter, ...]) -> tuple[bool, bool, int]:
         with self._redis.pipeline(transaction=True) as pipe:
             for counter in counters:
-                self._add(pipe, counter.key, 1)
+                self._add(pipe, counter.trying_key, 1)
+                pipe.expire(counter.trying_key, _LONGEST_ATTEMPT_S)
                 pipe.get(counter.failed_key)
-                pipe.ttl(counter.key)
+                pipe.ttl(counter.failed_key)
             answers = pipe.execute()
         full = failed_enough = False
         retry_after = 1
-        for counter, (_, taken, failed, ttl) in zip(counters, _by_four(answers), strict=True):
-            if taken > counter.limit:
-                full = True
-                failed_enough |= int(failed or 0) >= counter.limit
+        for counter, answer in zip(counters, _by_five(answers), strict=True):
+            _, trying, _, found, ttl = answer
+            failed = int(found or 0)
+            full |= trying + failed > counter.limit
+            if failed >= counter.limit:
+                failed_enough = True
                 retry_after = max(retry_after, ttl)
         return full, failed_enough, retry_after
 
     def _settle(self, attempt: Attempt, account: _Counter, source: _Counter) -> None:
-        if attempt.succeeded is None:
-            self._give_back((account, source))
-            return
         with self._redis.pipeline(transaction=True) as pipe:
+            for counter in (account, source):
+                self._add(pipe, counter.trying_key, -1)
+                if attempt.succeeded is False:
+                    self._add(pipe, counter.failed_key, 1)
             if attempt.succeeded:
-                pipe.delete(account.key, account.failed_key)
-                self._add(pipe, source.key, -1)
-            else:
-                self._add(pipe, account.failed_key, 1)
-                self._add(pipe, source.failed_key, 1)
+                pipe.delete(account.failed_key)
             pipe.execute()
 
     def _give_back(self, counters: tuple[_Counter, ...]) -> None:
         with self._redis.pipeline(transaction=True) as pipe:
             for counter in counters:
-                self._add(pipe, counter.key, -1)
+                self._add(pipe, counter.trying_key, -1)
             pipe.execute()
 
     def _add(self, pipe: Any, key: str, amount: int) -> None:  # redis-py types pipelines loosely
@@ -133,8 +143,8 @@ class LoginFailures:
         pipe.incrby(key, amount)
 
 
-def _by_four(answers: list[Any]) -> list[tuple[Any, ...]]:
-    return [tuple(answers[start : start + 4]) for start in range(0, len(answers), 4)]
+def _by_five(answers: list[Any]) -> list[tuple[Any, ...]]:
+    return [tuple(answers[start : start + 5]) for start in range(0, len(answers), 5)]
 
 
 def _account_key(username: str) -> str:

@@ -8,7 +8,10 @@ from auth_api.failures import LoginFailures
 from auth_api.passwords import Passwords, normalised
 from auth_api.sessions import Client, Sessions
 from auth_api.tokens import Grant
+from runtime.logging import get_logger
 from web.usernames import UsernameInvalidError, prepare_username
+
+_log = get_logger(__name__)
 
 
 class Logins:
@@ -42,9 +45,12 @@ class Logins:
             credentials = self._accounts.credentials(name)
             known = credentials.password_hash if credentials is not None else None
             attempt.succeeded = self._passwords.matches(typed, known)
+        account = credentials.account_id if credentials is not None else None
         if credentials is None or not attempt.succeeded:
+            _log.warning("login.failed", account=account)
             raise LoginFailedError
         grant = self._sessions.open(credentials, client)
+        _log.info("login.succeeded", account=account, session=grant.session_id)
         self._rehash(credentials, typed)
         return grant
 

@@ -14,6 +14,7 @@ from auth_api.settings import PasswordSettings
 
 SHORTEST = 8
 LONGEST = 128
+OWN_NAME = "May not be the username or the e-mail address."
 
 
 def normalised(password: str) -> str:
@@ -24,6 +25,11 @@ def normalised(password: str) -> str:
 def is_common(password: str) -> bool:
     """Return whether so many people use the password that it is guessed first."""
     return password.casefold() in _common()
+
+
+def is_own_name(password: str, *names: str) -> bool:
+    """Return whether the password is one of its owner's `names`, in whatever case."""
+    return password.casefold() in {name.casefold() for name in names}
 
 
 class Passwords:

@@ -16,9 +16,14 @@ from auth_api.tokens import Grant
 from database.models import identity
 from runtime.clock import Clock, utc_now
 from runtime.ids import AccountId, SessionId, new_id
-from runtime.revocations import RevocationList
+from runtime.logging import get_logger
+from runtime.revocations import RevocationList, listed_seconds
 
 _LONGEST_TEXT = 512
+# How long a session that has ended is remembered, at least; until the next login of its account.
+_KEPT_S = 86_400
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,7 @@ class Sessions:
         }
         with self._engine.begin() as tx:
             _hold(tx, credentials)
+            self._forget_old_in(tx, credentials.account_id, now)
             tx.execute(sa.insert(identity.Session).values(row))
             return Grant(
                 account_id=credentials.account_id,
@@ -84,6 +90,20 @@ class Sessions:
                 refresh_id=issue_refresh_token(tx, session_id, now),
                 ends_at=min(expires_at, now + timedelta(seconds=self._lifetimes.idle)),
             )
+
+    def _forget_old_in(self, tx: sa.Connection, account_id: AccountId, now: datetime) -> None:
+        # Where somebody logged in from is kept no longer than it helps to see a stranger's login.
+        table = identity.Session
+        kept = timedelta(seconds=max(_KEPT_S, listed_seconds(self._lifetimes.access)))
+        idle = timedelta(seconds=self._lifetimes.idle)
+        old = sa.select(table.id).where(
+            table.account_id == account_id,
+            (table.ended_at < now - kept)
+            | (table.expires_at < now - kept)
+            | (table.last_used_at < now - kept - idle),
+        )
+        # Two logins at once must not wait for one another's rows.
+        tx.execute(sa.delete(table).where(table.id.in_(old.with_for_update(skip_locked=True))))
 
     def of(self, account_id: AccountId) -> list[Session]:
         """Return the account's live sessions, the one used last first."""
@@ -157,6 +177,7 @@ class Sessions:
             UnavailableError: They may still be valid; repeat it.
         """
         for session_id in session_ids:
+            _log.info("session.ended", session=session_id)
             self._revocations.revoke(session_id, lifetime=self._lifetimes.access)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.revocations import ACCESS_LIFETIME_S
-from runtime.settings import DatabaseSettings, Reader, RedisSettings
+from runtime.settings import DatabaseSettings, Reader, RedisSettings, read_access_lifetime
 from web.app import ApiSettings
 
 _DAY_S = 86_400
@@ -32,7 +32,7 @@ class Lifetimes:
     def read(cls, reader: Reader) -> Lifetimes:
         """Read the group."""
         return cls(
-            access=reader.integer("MESSAGING_ACCESS_LIFETIME", cls.access),
+            access=read_access_lifetime(reader),
             session=reader.integer("MESSAGING_SESSION_LIFETIME", cls.session),
             idle=reader.integer("MESSAGING_SESSION_IDLE", cls.idle),
             grace=reader.integer("MESSAGING_REFRESH_GRACE", cls.grace, least=0),

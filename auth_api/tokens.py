@@ -37,6 +37,14 @@ class Grant:
     ends_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class AccessToken:
+    """A signed access token, and for how many seconds it is good."""
+
+    text: str
+    seconds: int
+
+
 class Tokens:
     """Writes tokens, signed with the current key."""
 
@@ -49,22 +57,14 @@ class Tokens:
         self._lifetimes = lifetimes
         self._clock = clock
 
-    @property
-    def access_seconds(self) -> int:
-        """How long an access token lives."""
-        return self._lifetimes.access
-
-    def access(self, grant: Grant) -> str:
-        """Return an access token for the session."""
+    def access(self, grant: Grant) -> AccessToken:
+        """Return an access token for the session, which does not outlive it."""
         now = self._clock()
-        return self._signed(
-            grant,
-            jti=new_id(),
-            aud=ACCESS_AUDIENCE,
-            typ=ACCESS_TYPE,
-            iat=now,
-            exp=now + timedelta(seconds=self._lifetimes.access),
+        expires_at = min(now + timedelta(seconds=self._lifetimes.access), grant.ends_at)
+        text = self._signed(
+            grant, jti=new_id(), aud=ACCESS_AUDIENCE, typ=ACCESS_TYPE, iat=now, exp=expires_at
         )
+        return AccessToken(text=text, seconds=int((expires_at - now).total_seconds()))
 
     def refresh(self, grant: Grant) -> str:
         """Return the refresh token for the session, with a CSRF token of its own inside."""

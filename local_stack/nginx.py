@@ -49,13 +49,21 @@ def prepare(context: Context) -> None:
         "AUTH_API": f"127.0.0.1:{context.port('auth_api')}",
         "COMMAND_API": f"127.0.0.1:{context.port('command_api')}",
         "QUERY_API": f"127.0.0.1:{context.port('query_api')}",
+        "QUERY_STREAM": f"127.0.0.1:{context.port('query_stream')}",
         "FLOWER": f"127.0.0.1:{context.port('flower')}",
+        # A heartbeat may come late on a busy machine.
+        "STREAM_SILENCE": 30 + 2 * int(context.settings.get("MESSAGING_STREAM_HEARTBEAT", "15")),
+        "STRICT_TRANSPORT_SECURITY": _hsts(context),
         "AUTH_RATE": context.settings.get("MESSAGING_AUTH_RATE", "20"),
         "AUTH_BURST": context.settings.get("MESSAGING_AUTH_BURST", "100"),
     }
     for name in ("nginx.conf", "messaging.conf", "problems.conf"):
         files.write(folder / name, templates.render(f"nginx/{name}", values), owner=owner)
     _copy_pages(folder / "html", owner)
+
+
+def _hsts(context: Context) -> str:
+    return "max-age=31536000" if context.state.url.startswith("https:") else ""
 
 
 def _copy_pages(target: Path, owner: Account | None) -> None:

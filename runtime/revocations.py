@@ -9,6 +9,9 @@ from runtime.ids import SessionId
 
 # Seconds that an access token lives unless MESSAGING_ACCESS_LIFETIME says otherwise.
 ACCESS_LIFETIME_S = 300
+# Holds the queue's epoch in which the list was last completed from the database. A Redis without
+# it was lost: that it does not list a session means nothing.
+COMPLETE_KEY = "revoked:epoch"
 # Clocks of several machines may differ by less than this.
 _MARGIN_S = 60
 
@@ -24,12 +27,28 @@ class RevocationList:
         """Return whether the session has ended.
 
         Raises:
-            UnavailableError: Redis cannot be reached, so nobody knows.
+            UnavailableError: Redis cannot be reached, or was lost and knows nothing yet.
         """
         try:
-            return self._redis.get(_key(session_id)) is not None
+            complete, revoked = self._redis.mget(COMPLETE_KEY, revoked_key(session_id))
         except redis.RedisError as error:
             raise UnavailableError("The list of ended sessions cannot be read just now.") from error
+        if revoked is None and complete is None:
+            raise _incomplete()
+        return revoked is not None
+
+    def check(self) -> None:
+        """Return once the list is complete.
+
+        Raises:
+            UnavailableError: Redis cannot be reached, or was lost and knows nothing yet.
+        """
+        try:
+            complete = self._redis.get(COMPLETE_KEY)
+        except redis.RedisError as error:
+            raise UnavailableError("The list of ended sessions cannot be read just now.") from error
+        if complete is None:
+            raise _incomplete()
 
     def revoke(self, session_id: SessionId, *, lifetime: int) -> None:
         """Make the session's access tokens, which live `lifetime` seconds, invalid.
@@ -38,12 +57,22 @@ class RevocationList:
             UnavailableError: Redis cannot be reached; they may still be valid.
         """
         try:
-            self._redis.set(_key(session_id), "1", ex=lifetime + _MARGIN_S)
+            self._redis.set(revoked_key(session_id), "1", ex=listed_seconds(lifetime))
         except redis.RedisError as error:
             raise UnavailableError(
                 "The session's access tokens cannot be ended just now; try again."
             ) from error
 
 
-def _key(session_id: SessionId) -> str:
+def revoked_key(session_id: SessionId) -> str:
+    """Return the key that exists once the session has ended."""
     return f"revoked:{session_id}"
+
+
+def listed_seconds(access_lifetime: int) -> int:
+    """Return how long an ended session is listed, where access tokens live `access_lifetime` s."""
+    return access_lifetime + _MARGIN_S
+
+
+def _incomplete() -> UnavailableError:
+    return UnavailableError("The list of ended sessions is not restored yet.")

@@ -14,6 +14,7 @@ from environs import Env, EnvError
 from marshmallow.validate import Range
 
 from runtime.errors import SettingsError
+from runtime.revocations import ACCESS_LIFETIME_S
 
 
 class Secret:
@@ -144,6 +145,11 @@ class BrokerSettings:
             url=reader.url("MESSAGING_BROKER_URL"),
             password=reader.secret("MESSAGING_REDIS_PASSWORD_FILE"),
         )
+
+
+def read_access_lifetime(reader: Reader) -> int:
+    """Return how many seconds an access token lives: so long an ended session is to be listed."""
+    return reader.integer("MESSAGING_ACCESS_LIFETIME", ACCESS_LIFETIME_S)
 
 
 @dataclass(frozen=True, kw_only=True)

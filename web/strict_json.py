@@ -238,7 +238,8 @@ def _shown(key: str) -> str:
 def _flat(messages: object, path: str = "") -> Iterator[tuple[str, list[str]]]:
     if isinstance(messages, dict):
         for key, inner in messages.items():
-            step = "" if key == ma.exceptions.SCHEMA else _shown(str(key))
+            # A field can have the empty name; an empty path means the whole body.
+            step = "" if key == ma.exceptions.SCHEMA else _shown(str(key)) or '""'
             yield from _flat(inner, ".".join(filter(None, (path, step))))
     elif isinstance(messages, list):
         yield path, [str(message) for message in messages]

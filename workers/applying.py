@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine
 
@@ -26,11 +26,19 @@ _log = get_logger(__name__)
 class Applier:
     """Applies a partition's entries to one database, each exactly once."""
 
-    def __init__(self, engine: Engine, *, clock: Clock, faults: FaultSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Clock,
+        faults: FaultSettings,
+        notify: Callable[[Partition, Offset], None] | None,
+    ) -> None:
         """See `Projector`."""
         self._engine = engine
         self._clock = clock
         self._faults = faults
+        self._notify = notify
 
     def apply(
         self,
@@ -135,7 +143,7 @@ class Applier:
             if checkpoint.paused is not None:
                 return "paused"
             outcome = self.apply(transaction, checkpoint, entries, poison)
-        self.tell(partition, outcome, counts)
+        self.tell(partition, entries[-1].offset, outcome, counts)
         return None
 
     def _stop(self, partition: Partition, start: Offset, limit: PoisonLimitError) -> Halt:
@@ -148,8 +156,10 @@ class Applier:
         _log.error("projection.stopped", partition=partition, reason=str(limit), after=str(start))
         return "paused"
 
-    def tell(self, partition: Partition, outcome: Outcome, counts: Counts) -> None:
+    def tell(self, partition: Partition, reached: Offset, outcome: Outcome, counts: Counts) -> None:
         """Count what was committed, and log what became of each event and its request."""
+        if self._notify is not None and outcome.counts.applied:
+            self._notify(partition, reached)
         counts.add(outcome.counts)
         _log.info("projection.committed", partition=partition, events=outcome.traces)
         for letter in outcome.poisoned:

@@ -11,9 +11,17 @@ from database.engines import create_engine_for
 from events.queue import EventQueue
 from runtime.clock import Clock
 from runtime.redis_client import connect
-from runtime.settings import DatabaseSettings, QueueSettings, Reader, RedisSettings
+from runtime.settings import (
+    DatabaseSettings,
+    QueueSettings,
+    Reader,
+    RedisSettings,
+    read_access_lifetime,
+)
+from workers.notifier import Notifier
 from workers.poison_limit import FaultSettings
 from workers.projector import Projector
+from workers.revocations import EndedSessions
 
 # Transactions at once in one worker process; its other threads wait for entries, not for these.
 _POOL_SIZE = 4
@@ -26,6 +34,7 @@ class Connections:
     engine: Engine
     queue: EventQueue
     projector: Projector
+    ended_sessions: EndedSessions
 
 
 class WorkerContext:
@@ -55,11 +64,22 @@ class WorkerContext:
     def _make(self) -> Connections:
         database = DatabaseSettings.read(self._reader)
         engine = create_engine_for(database, application_name="api-write", pool_size=_POOL_SIZE)
-        queue = EventQueue(connect(RedisSettings.read(self._reader)), self.queue_settings)
+        redis = connect(RedisSettings.read(self._reader))
+        queue = EventQueue(redis, self.queue_settings)
         # A newer version's function, also where the queue is open since long.
         queue.load_function()
         batch_size = self.queue_settings.batch_size
         projector = Projector(
-            queue, engine, batch_size=batch_size, clock=self.clock, faults=self._faults
+            queue,
+            engine,
+            batch_size=batch_size,
+            clock=self.clock,
+            notify=Notifier(redis).applied,
+            faults=self._faults,
         )
-        return Connections(engine=engine, queue=queue, projector=projector)
+        ended_sessions = EndedSessions(
+            redis, engine, access_lifetime=read_access_lifetime(self._reader), clock=self.clock
+        )
+        return Connections(
+            engine=engine, queue=queue, projector=projector, ended_sessions=ended_sessions
+        )

@@ -7,6 +7,7 @@ admits one projector, so wake-ups may be lost or repeated without harm.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from itertools import accumulate
 
 from sqlalchemy import Connection, Engine
@@ -36,7 +37,7 @@ _BATCH_BYTES = 2 * 1024 * 1024
 class Projector:
     """Drains the partitions of one queue into one database."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that it is wired with, each with a name
         self,
         queue: EventQueue,
         engine: Engine,
@@ -44,6 +45,7 @@ class Projector:
         batch_size: int,
         clock: Clock,
         linger_ms: int = 250,
+        notify: Callable[[Partition, Offset], None] | None = None,
         faults: FaultSettings = FaultSettings(),  # noqa: B008  # frozen
     ) -> None:
         """Read from `queue`, apply through `engine`.
@@ -56,9 +58,10 @@ class Projector:
             linger_ms: How long a drained partition is watched for more before its bell is
                 silenced, 0 for not at all: a wake-up through Celery costs both sides more than
                 all else that is done for an event.
+            notify: Is told after each commit up to where a partition is applied; must not fail.
             faults: When an event is set aside, and when the partition is stopped instead.
         """
-        self._applier = Applier(engine, clock=clock, faults=faults)
+        self._applier = Applier(engine, clock=clock, faults=faults, notify=notify)
         self._back_off = BackOff(queue)
         self._linger_ms = linger_ms
         self._queue = queue
@@ -141,7 +144,7 @@ class Projector:
             if halt is not None:
                 return halt
         else:
-            self._applier.tell(partition, outcome, counts)
+            self._applier.tell(partition, entries[-1].offset, outcome, counts)
         return entries[-1].offset
 
     def _settle(self, transaction: Connection, checkpoint: Checkpoint) -> None:

@@ -30,15 +30,17 @@ def register(app: Celery, context: WorkerContext) -> None:
     @app.task(name=SWEEP, ignore_result=True)
     def sweep_all() -> dict[str, Any]:
         """Ring every partition that is behind, open a lost queue, trim what is old."""
-        return asdict(
-            sweep(
-                context.connections.queue,
-                context.connections.engine,
-                clock=context.clock,
-                retention_seconds=context.queue_settings.retention_seconds,
-                wake=lambda partition: wake_projector(app, partition, None),
-            )
+        connections = context.connections
+        swept = sweep(
+            connections.queue,
+            connections.engine,
+            clock=context.clock,
+            retention_seconds=context.queue_settings.retention_seconds,
+            wake=lambda partition: wake_projector(app, partition, None),
         )
+        # After it has opened a lost queue: what counts is the present epoch.
+        restored = connections.ended_sessions.restore(connections.queue.epoch())
+        return asdict(swept) | {"ended_sessions_restored": restored}
 
     app.conf.beat_schedule = {
         SWEEP: {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import NullPool, create_engine, text
 
 from database.migrate import upgrade
 from database.models import Base
@@ -30,3 +30,9 @@ def test_migrations_produce_the_models(servers: Servers) -> None:
 
 def test_migrating_twice_changes_nothing(servers: Servers) -> None:
     upgrade(servers.database_url("messaging_owner"))
+
+
+def test_a_new_database_has_no_account(servers: Servers) -> None:
+    engine = create_engine(servers.database_url("auth_api"), poolclass=NullPool)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT * FROM identity.account")).all() == []

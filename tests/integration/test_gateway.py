@@ -1,129 +1,27 @@
-"""NGINX alone, from the shared templates: what it says by itself and what it passes on."""
+"""NGINX alone: what it says by itself and what it passes on."""
 
 from __future__ import annotations
 
-import http.client
-import http.server
 import json
-import socket
-import subprocess
-import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 
-from local_stack import accounts, binaries, files, nginx, ports
-from local_stack.context import Context
-from local_stack.record import Record
-from local_stack.state import State
+from tests.gateway import Gateway, running_gateway
 from web.catalogue import CATALOGUE
 
-_SECURITY = ("x-request-id", "x-content-type-options", "referrer-policy", "content-security-policy")
-
-
-@dataclass(frozen=True)
-class Gateway:
-    """A running NGINX: auth_api answers by telling what it got, the other services are dead."""
-
-    url: str
-    port: int
-    log: Path
-
-    def say(self, raw: bytes) -> tuple[int, dict[str, list[str]], bytes]:
-        """Send `raw` bytes and return status, headers (each with all its values) and body."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=15) as connection:
-            connection.sendall(raw)
-            response = http.client.HTTPResponse(connection)
-            response.begin()
-            headers: dict[str, list[str]] = {}
-            for name, value in response.headers.items():
-                headers.setdefault(name.lower(), []).append(value)
-            return response.status, headers, response.read()
-
-    def get(self, path: str, *headers: str) -> tuple[int, dict[str, list[str]], bytes]:
-        """GET `path` exactly as written."""
-        lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close", *headers]
-        return self.say(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
-
-
-class _Echo(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def _answer(self) -> None:
-        got = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        told = {"path": self.path, "headers": self.headers.items(), "bytes": len(got)}
-        body = json.dumps(told).encode()
-        self.send_response(429 if "limited" in self.path else 200)
-        self.send_header("Content-Length", str(len(body)))
-        for name in ("X-Request-ID", "X-Content-Type-Options", "Referrer-Policy"):
-            self.send_header(name, "of the service")
-        self.send_header("Cache-Control", "private, no-cache")
-        self.send_header("Content-Security-Policy", "default-src 'self'")
-        if "limited" in self.path:
-            self.send_header("Retry-After", "77")
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = do_DELETE = _answer  # noqa: N815  # the base class's names
-
-    def log_message(self, *_: object) -> None: ...
+_SECURITY = (
+    *("x-request-id", "x-content-type-options", "referrer-policy", "content-security-policy"),
+    *("cross-origin-opener-policy", "cross-origin-resource-policy"),
+)
 
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Gateway]:
-    folder = Path(tempfile.mkdtemp(prefix="mst-gateway-"))
-    folder.chmod(0o711)
-    echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
-    threading.Thread(target=echo.serve_forever, daemon=True).start()
-    chosen: dict[str, int] = {"auth_api": echo.server_address[1]}
-    for name in ("nginx", "command_api", "query_api", "flower"):
-        chosen[name] = ports.choose(chosen.values())
-    record = Record(
-        identity="test",
-        uid=0,
-        event_partitions=16,
-        ports=chosen,
-        servers="servers",
-        sockets="servers/sockets",
-        settings={"MESSAGING_AUTH_RATE": "1", "MESSAGING_AUTH_BURST": "20"},
-    )
-    account = accounts.for_gateway()
-    files.folder(folder / "servers", mode=0o711)
-    context = Context(
-        state=State(folder, record),
-        account=account,
-        gateway=account,
-        binaries=binaries.find(account, folder / "programs"),
-        pgpool=None,
-    )
-    nginx.prepare(context)
-    service = nginx.service(context)
-    log = folder / "access.log"
-    with log.open("wb") as output:
-        if account:
-            log.chmod(0o666)
-        server = subprocess.Popen(
-            service.command,
-            cwd=service.folder,
-            stdout=output,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-        )
-    while ports.is_free(chosen["nginx"]):
-        assert server.poll() is None
-        time.sleep(0.02)
-    yield Gateway(f"http://127.0.0.1:{chosen['nginx']}", chosen["nginx"], log)
-    server.terminate()
-    server.wait()
-    echo.shutdown()
-    echo.server_close()
-    files.remove_tree(folder)
+    with running_gateway({"MESSAGING_AUTH_RATE": "1", "MESSAGING_AUTH_BURST": "20"}) as started:
+        yield started
 
 
 _HOSTILE = "/x%22y\"z\\<script>'{}$uri\x80\xff%00"
@@ -205,6 +103,12 @@ def test_a_well_formed_request_id_is_kept_any_other_replaced(
     assert (answered == sent) == kept
     assert answered.isascii()
     assert answered
+
+
+@pytest.mark.parametrize("path", ["/auth/v1/a%20b/docs", "/auth/v1/%C3%A9", "/auth/v1/x?q=a%20b"])
+def test_what_is_percent_encoded_is_passed_on_as_it_came(gateway: Gateway, path: str) -> None:
+    status, _, body = gateway.get(path)
+    assert (status, json.loads(body)["path"]) == (200, path)
 
 
 def test_two_request_ids_are_none(gateway: Gateway) -> None:

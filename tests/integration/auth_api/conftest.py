@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,30 +11,24 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
-from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
 from auth_api.app import create_app
 from auth_api.settings import FailureLimits, Lifetimes, PasswordSettings, Settings
 from database.engines import create_engine_for
-from runtime.redis_client import connect
 from runtime.settings import DatabaseSettings, RedisSettings, Secret
-from tests.servers import Servers, running
+from tests import bare
+from tests.servers import Servers
 from tests.unit.auth_api.keys import write_key
 from web.app import ApiSettings
 
 PASSWORD = "correct horse"
 
 
-@pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
-    with running() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def superuser(servers: Servers) -> Engine:
-    return create_engine(servers.database_url("postgres"), poolclass=NullPool)
+servers = bare.servers
+superuser = bare.superuser
+redis = bare.redis
 
 
 @pytest.fixture
@@ -44,15 +37,6 @@ def engine(servers: Servers) -> Iterator[Engine]:
     made = create_engine_for(settings, application_name="api-write", pool_size=8)
     yield made
     made.dispose()
-
-
-@pytest.fixture
-def redis(servers: Servers) -> Iterator[Redis]:
-    settings = RedisSettings(url=servers.redis_url(), password=Secret("-"))
-    client = connect(settings)
-    client.flushall()
-    yield client
-    client.connection_pool.disconnect()
 
 
 @pytest.fixture
@@ -133,22 +117,3 @@ def make_auth(servers: Servers, empty: None, tmp_path: Path) -> MakeAuth:
 @pytest.fixture
 def auth(make_auth: MakeAuth) -> Auth:
     return make_auth()
-
-
-@contextmanager
-def postgres_away(superuser: Engine) -> Iterator[None]:
-    """Shut the role out and end its connections."""
-
-    def run(*statements: str) -> None:
-        with superuser.begin() as connection:
-            for statement in statements:
-                connection.execute(text(statement))
-
-    run(
-        "ALTER ROLE auth_api NOLOGIN",
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'auth_api'",
-    )
-    try:
-        yield
-    finally:
-        run("ALTER ROLE auth_api LOGIN")

@@ -72,3 +72,30 @@ def test_an_account_that_is_gone_has_no_valid_token(auth: Auth, superuser: Engin
     answer = client.get("/auth/v1/me", headers=header)
     assert answer.status_code == 401
     assert auth.login().status_code == 401
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["alice'--", "'or'1'='1", "a;drop", "%(x)s", ":username", "{{7*7}}", "${7*7}", "<b>x</b>"],
+)
+def test_what_looks_like_code_is_text(auth: Auth, superuser: Engine, name: str) -> None:
+    auth.register()
+    assert auth.login(name).status_code == 401
+    if "/" in name:
+        assert auth.register(name, email="x@example.org").status_code == 422
+        return
+    answer = auth.register(name, email="o'brien@example.org")
+    assert (answer.status_code, answer.get_json()["username"]) == (201, name)
+    assert answer.content_type == "application/json"
+    assert auth.login(name).status_code == 200
+    with superuser.connect() as connection:
+        stored = set(connection.execute(text("SELECT username FROM identity.account")).scalars())
+    assert stored == {"alice", name}
+
+
+def test_nobody_can_give_themselves_more_than_is_asked_for(auth: Auth) -> None:
+    for field in ("id", "created_at", "deleted_at", "password_hash", "email_key"):
+        answer = auth.register(**{field: "x"})
+        assert answer.status_code == 422
+        assert set(answer.get_json()["errors"]) == {field}
+    assert auth.register().status_code == 201

@@ -12,12 +12,12 @@ from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
 from runtime.settings import RedisSettings, Secret
+from tests.bare import shut_out
 from tests.integration.auth_api.conftest import (
     PASSWORD,
     Auth,
     MakeAuth,
     bearer,
-    postgres_away,
     refresh,
 )
 
@@ -174,6 +174,6 @@ def test_without_redis_nothing_is_deleted(make_auth: MakeAuth, superuser: Engine
 def test_without_postgres_nothing_is_deleted(auth: Auth, superuser: Engine) -> None:
     auth.register()
     client, header = auth.logged_in()
-    with postgres_away(superuser):
+    with shut_out(superuser, "auth_api"):
         assert delete(client, header).status_code == 503
     assert delete(client, bearer(auth.login())).status_code == 202

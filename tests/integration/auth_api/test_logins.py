@@ -9,8 +9,11 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine, text
 
+from auth_api.errors import TooManyFailuresError
+from auth_api.failures import LoginFailures
 from auth_api.settings import FailureLimits, PasswordSettings
 from tests.integration.auth_api.conftest import PASSWORD, Auth, MakeAuth, bearer
+from tests.unit.auth_api.hashing import counted_verifications
 
 
 def test_a_login_gives_an_access_token_and_a_refresh_cookie(auth: Auth) -> None:
@@ -31,6 +34,7 @@ def test_a_login_gives_an_access_token_and_a_refresh_cookie(auth: Auth) -> None:
     for attribute in ("SameSite=Strict", "Path=/;"):
         assert attribute in csrf_cookie
     assert "Secure" not in refresh_cookie + csrf_cookie
+    assert max(map(len, (refresh_cookie, csrf_cookie))) < 1_024  # Browsers keep 4,096 bytes.
 
 
 def test_cookies_are_secure_where_the_public_address_is(make_auth: MakeAuth) -> None:
@@ -57,6 +61,21 @@ def test_every_failure_has_the_same_answer(auth: Auth, name: str) -> None:
         "request_id": "",
     }
     assert "Set-Cookie" not in answer.headers
+
+
+def test_every_failure_costs_one_verification_of_the_same_parameters(
+    auth: Auth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth.register()
+    auth.register("bob")
+    client, header = auth.logged_in("bob")
+    deleted = client.delete("/auth/v1/me", json={"password": PASSWORD}, headers=header)
+    assert deleted.status_code == 202
+    names = ["alice", "nobody", "bob", "a b", "x" * 256]
+    with counted_verifications(monkeypatch) as made:
+        assert [auth.login(name, "wrong").status_code for name in names] == [401] * 5
+    assert len(made) == len(names)
+    assert {(one.memory_cost, one.time_cost, one.parallelism) for one in made} == {(64, 1, 1)}
 
 
 def test_a_hash_of_other_parameters_is_replaced_at_login(
@@ -144,6 +163,42 @@ def test_of_many_wrong_ones_at_once_ten_are_tried(auth: Auth) -> None:
     assert sorted(statuses) == [401] * 10 + [429] * 30
 
 
+def test_processes_count_together(make_auth: MakeAuth) -> None:
+    processes = [make_auth() for _ in range(3)]
+    processes[0].register()
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda n: processes[n % 3].login(password="wrong"), range(36)))
+    assert sorted(answer.status_code for answer in answers) == [401] * 10 + [429] * 26
+
+
+def test_a_success_forgives_no_failure_that_comes_after_it(redis: Redis) -> None:
+    failures = LoginFailures(redis, FailureLimits(account=2))
+
+    def attempt(*, succeeded: bool) -> None:
+        with failures.attempt(username="alice", address="192.0.2.1") as made:
+            made.succeeded = succeeded
+
+    with failures.attempt(username="alice", address="192.0.2.1") as slow:
+        attempt(succeeded=True)
+        slow.succeeded = False
+    attempt(succeeded=False)
+    with pytest.raises(TooManyFailuresError):
+        attempt(succeeded=True)
+
+
+def test_attempts_given_back_make_no_room_for_more(redis: Redis) -> None:
+    failures = LoginFailures(redis, FailureLimits(account=1), sleep=lambda _: None)
+    for _ in range(3):
+        with failures.attempt(username="alice", address="192.0.2.1"):
+            pass  # Undecided, as when the database is away.
+    with failures.attempt(username="alice", address="192.0.2.1") as made:
+        made.succeeded = False
+    for _ in range(3):
+        with pytest.raises(TooManyFailuresError):
+            failures.attempt(username="alice", address="192.0.2.1").__enter__()
+    assert {redis.get(key) for key in redis.keys("failures:*:trying")} == {b"0"}
+
+
 def test_many_right_ones_at_once_all_succeed(auth: Auth) -> None:
     auth.register()
     with ThreadPoolExecutor(16) as pool:
@@ -168,7 +223,7 @@ def test_no_key_in_redis_stays_for_ever(auth: Auth, redis: Redis) -> None:
     auth.login(password="wrong")
     for _ in range(12):
         auth.login("nobody", "wrong")
-    keys = redis.keys("*")
+    keys = redis.keys("failures:*")
     assert keys
     assert all(0 < redis.ttl(key) <= 900 for key in keys)
     assert not any(b"alice" in key or b"nobody" in key for key in keys)

@@ -9,7 +9,8 @@ from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
 from runtime.settings import RedisSettings, Secret
-from tests.integration.auth_api.conftest import Auth, MakeAuth, postgres_away, refresh
+from tests.bare import shut_out
+from tests.integration.auth_api.conftest import Auth, MakeAuth, refresh
 from tests.unit.auth_api.keys import write_key
 from web.keys import read_jwks
 
@@ -28,7 +29,7 @@ def is_unavailable(answer: TestResponse) -> bool:
 def test_without_the_database_everything_is_503_and_heals(auth: Auth, superuser: Engine) -> None:
     auth.register()
     client, header = auth.logged_in()
-    with postgres_away(superuser):
+    with shut_out(superuser, "auth_api"):
         assert is_unavailable(auth.register("bob"))
         assert is_unavailable(auth.login())
         assert is_unavailable(refresh(client))

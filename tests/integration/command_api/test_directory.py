@@ -19,8 +19,9 @@ from command_api.directory import (
 )
 from database.engines import create_engine_for
 from runtime.settings import DatabaseSettings, Secret
+from tests.bare import shut_out
 from tests.command_harness import NOWHERE
-from tests.integration.command_api.conftest import People, postgres_away
+from tests.integration.command_api.conftest import People
 from tests.servers import Servers
 
 FULL_WIDTH_BOB = "\uff22\uff2f\uff22"
@@ -135,7 +136,7 @@ def test_while_postgres_is_away_old_answers_serve_and_others_cannot_be_told(
 ) -> None:
     directory.find(["bob"])
     clock.now += 3_600
-    with postgres_away(superuser):
+    with shut_out(superuser, "command_api"):
         accounts = directory.find(["bob", "alice"])
         assert accounts.of("bob") == people.bob
         with pytest.raises(DirectoryUnavailableError):
@@ -147,7 +148,7 @@ def test_a_connection_that_died_in_the_pool_is_not_noticed(
     directory: Directory, people: People, superuser: Engine
 ) -> None:
     directory.find(["alice"])
-    with postgres_away(superuser):
+    with shut_out(superuser, "command_api"):
         pass
     assert directory.find(["bob"]).of("bob") == people.bob
 

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from command_api.app import create_app
 from events.append import RateLimit
 from events.queue import EventQueue
+from tests.bare import shut_out
 from tests.command_harness import (
     GENEROUS,
     NOWHERE,
@@ -26,7 +27,7 @@ from tests.command_harness import (
     queued,
     settings_for,
 )
-from tests.integration.command_api.conftest import QUEUE, People, postgres_away
+from tests.integration.command_api.conftest import QUEUE, People
 from tests.servers import Servers
 from web.guard import Guard
 
@@ -37,7 +38,7 @@ def test_commands_are_accepted_while_postgres_is_away(
     accepted(alice.send("bob"))
     carol = {"type": "send_message", "to": "carol", "body": "x"}
     people.register("carol")
-    with postgres_away(superuser):
+    with shut_out(superuser, "command_api"):
         accepted(alice.send("bob"))
         refused = alice.send("carol")
         results = accepted(alice.batch(carol | {"to": "bob"}, carol))["results"]

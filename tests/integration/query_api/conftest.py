@@ -7,23 +7,19 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, NullPool, create_engine
+from redis import Redis
+from sqlalchemy import Engine, create_engine
 
+from runtime.revocations import COMPLETE_KEY
+from tests import bare
 from tests.query_harness import Queries, World, app_for
-from tests.servers import Servers, running
+from tests.servers import Servers
 
 Register = Callable[[str], Queries]
 
 
-@pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
-    with running() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def superuser(servers: Servers) -> Engine:
-    return create_engine(servers.database_url("postgres"), poolclass=NullPool)
+servers = bare.servers
+superuser = bare.superuser
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +31,8 @@ def world(servers: Servers, superuser: Engine) -> Iterator[World]:
 
 @pytest.fixture(scope="session")
 def app(servers: Servers) -> Flask:
+    with Redis(port=servers.valkey_port) as redis:
+        redis.set(COMPLETE_KEY, 1)
     return app_for(servers)
 
 

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import psycopg2
 import pytest
 from redis import Redis
 from sqlalchemy import Engine, text
 
 from runtime.ids import new_id
+from tests.bare import shut_out
 from tests.query_harness import Queries, World, app_for, problem
 from tests.servers import Servers, free_port
 
 _END_CONNECTIONS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'query_api'"
 )
-
-
-@contextmanager
-def postgres_away(superuser: Engine) -> Iterator[None]:
-    """Shut the role out and end its connections."""
-
-    def run(*statements: str) -> None:
-        with superuser.begin() as connection:
-            for statement in statements:
-                connection.execute(text(statement))
-
-    run("ALTER ROLE query_api NOLOGIN")
-    try:
-        run(_END_CONNECTIONS)
-        yield
-    finally:
-        run("ALTER ROLE query_api LOGIN")
 
 
 def end_session(world: World, alice: Queries) -> str:
@@ -62,7 +43,7 @@ def test_without_the_database_reads_are_503_until_it_is_back(
     world: World, alice: Queries, bob: Queries, superuser: Engine
 ) -> None:
     sent = world.send(bob.account, alice.account)
-    with postgres_away(superuser):
+    with shut_out(superuser, "query_api"):
         for path in ("unread", f"messages/{sent.message_id}", f"events/{sent.event_id}"):
             answer = alice.call(path)
             assert problem(answer) == (503, "service-unavailable")
@@ -100,7 +81,7 @@ def test_without_redis_and_database_nobody_can_tell_who_may_read(
 ) -> None:
     app = app_for(servers, redis_port=free_port())
     cut_off = Queries(app=app, account=alice.account, username=alice.username)
-    with postgres_away(superuser):
+    with shut_out(superuser, "query_api"):
         assert problem(cut_off.call("unread")) == (503, "service-unavailable")
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import pytest
 
-from auth_api.passwords import Passwords, is_common, normalised
+from auth_api.passwords import LONGEST, SHORTEST, Passwords, _common, is_common, normalised
 from auth_api.settings import PasswordSettings
+from tests.unit.auth_api.hashing import counted_verifications
 
 pytestmark = pytest.mark.unit
 
@@ -41,21 +39,14 @@ def test_a_hash_that_is_none_matches_nothing(hashed: str) -> None:
     assert not Passwords(CHEAP).matches("x", hashed)
 
 
-def test_without_an_account_checking_takes_as_long() -> None:
-    passwords = Passwords(PasswordSettings())
+def test_without_an_account_checking_costs_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords = Passwords(CHEAP)
     hashed = passwords.hash("correct horse")
-
-    def fastest(check: Callable[[], bool]) -> float:
-        times = []
-        for _ in range(5):
-            started = time.process_time()
-            assert not check()
-            times.append(time.process_time() - started)
-        return min(times)
-
-    wrong = fastest(lambda: passwords.matches("wrong", hashed))
-    nobody = fastest(lambda: passwords.matches("wrong", None))
-    assert 0.5 < wrong / nobody < 2
+    with counted_verifications(monkeypatch) as made:
+        for known in (hashed, None):
+            assert not passwords.matches("wrong", known)
+    [wrong, nobody] = made
+    assert wrong == nobody
 
 
 @pytest.mark.parametrize(
@@ -72,3 +63,16 @@ def test_others_are_not(password: str) -> None:
 
 def test_the_same_characters_typed_differently_are_one_password() -> None:
     assert normalised("Ju\u0308rgen") == normalised("J\u00fcrgen")
+
+
+def test_the_list_holds_more_than_three_thousand_that_could_be_chosen() -> None:
+    assert len([one for one in _common() if SHORTEST <= len(one) <= LONGEST]) > 3_000
+
+
+def test_every_character_of_a_long_password_counts() -> None:
+    passwords = Passwords(CHEAP)
+    long = "x" * (LONGEST - 1)
+    hashed = passwords.hash(long + "y")
+    assert passwords.matches(long + "y", hashed)
+    for other in (long, long + "Y", long + "z", long + "y "):
+        assert not passwords.matches(other, hashed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -41,7 +42,7 @@ def tokens(keys: SigningKeys) -> Tokens:
 
 
 def test_an_access_token_is_verified_by_every_service(keys: SigningKeys, tokens: Tokens) -> None:
-    token = tokens.access(GRANT)
+    token = tokens.access(GRANT).text
     verified = TokenVerifier(keys, issuer=ISSUER).verify(token)
     assert verified.identity.account_id == GRANT.account_id
     assert verified.identity.session_id == GRANT.session_id
@@ -50,6 +51,15 @@ def test_an_access_token_is_verified_by_every_service(keys: SigningKeys, tokens:
     assert claims["typ"] == "access"
     assert UUID(claims["jti"]).version == 7
     assert jwt.get_unverified_header(token) == {"alg": "EdDSA", "kid": "a", "typ": "JWT"}
+
+
+def test_an_access_token_does_not_outlive_its_session(tokens: Tokens) -> None:
+    ends_at = utc_now() + timedelta(seconds=100)
+    token = tokens.access(replace(GRANT, ends_at=ends_at))
+    claims = jwt.decode(token.text, options={"verify_signature": False})
+    assert claims["exp"] == int(ends_at.timestamp())
+    assert token.seconds <= 100
+    assert tokens.access(GRANT).seconds == 300
 
 
 def test_a_refresh_token_is_no_access_token(keys: SigningKeys, tokens: Tokens) -> None:

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.unit
 _NAMES = (
     *("nginx", "primary", "replica", "redis", "pgpool", "pgpool_admin"),
     *("auth_api", "command_api", "query_api", "flower"),
+    "query_stream",
 )
 
 
@@ -122,6 +123,13 @@ def test_a_setting_reaches_whom_it_concerns() -> None:
     assert "MESSAGING_COMMAND_RATE" not in auth
     assert auth["MESSAGING_LOGIN_WINDOW"] == "8"
     assert "MESSAGING_LOGIN_WINDOW" not in command
+
+
+def test_workers_know_how_long_access_tokens_live_and_no_more_of_sessions() -> None:
+    context = _context(MESSAGING_ACCESS_LIFETIME="60", MESSAGING_SESSION_IDLE="70")
+    worker = environments.of_worker(context, "w")
+    assert worker["MESSAGING_ACCESS_LIFETIME"] == "60"
+    assert "MESSAGING_SESSION_IDLE" not in worker
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,7 @@ def test_a_username_is_loaded_prepared() -> None:
 def test_fields_at_fault_are_named_by_their_path() -> None:
     value = {"inner": [{}, {"body": "", "unknown": 1, "inner": [{"to": 1}]}], "x": 1}
     assert set(errors_of(value)) == {"inner.1.body", "inner.1.unknown", "inner.1.inner.0.to", "x"}
+    assert errors_of({"": 1}).keys() == {'""'}
 
 
 @pytest.mark.parametrize("value", [[], "x", 1, None, True])
