@@ -30,11 +30,21 @@ class Checkpoint:
     paused: str | None = None
 
 
-_COLUMNS = 'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint'
-_ONE = text(f"{_COLUMNS} WHERE partition = :partition")
-_LOCK = text(f"{_COLUMNS} WHERE partition = :partition FOR UPDATE SKIP LOCKED")
-_AWAIT = text(f"{_COLUMNS} WHERE partition = :partition FOR UPDATE")
-_ALL = text(f"{_COLUMNS} ORDER BY partition")
+_ONE = text(
+    'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint'
+    " WHERE partition = :partition"
+)
+_LOCK = text(
+    'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint'
+    " WHERE partition = :partition FOR UPDATE SKIP LOCKED"
+)
+_AWAIT = text(
+    'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint'
+    " WHERE partition = :partition FOR UPDATE"
+)
+_ALL = text(
+    'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint ORDER BY partition'
+)
 _ADVANCE = text(
     'UPDATE event_log.checkpoint SET "offset" = :offset, number = :number, updated_at = :now'
     " WHERE partition = :partition"

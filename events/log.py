@@ -44,7 +44,8 @@ class Recorded:
     redacted: bool = False
 
 
-_INSERT = """
+_RECORD = text(
+    """
     INSERT INTO event_log.event (partition, "offset", id, type, conversation_id, actor_id,
         message_id, position, outcome, reason, data, request_id, traceparent, occurred_at,
         recorded_at)
@@ -53,12 +54,19 @@ _INSERT = """
     FROM json_to_recordset(CAST(:rows AS json)) AS r("offset" text, id uuid, type text,
         conversation_id uuid, actor_id uuid, message_id uuid, position int, outcome text,
         reason text, data jsonb, request_id text, traceparent text, occurred_at timestamptz)
-"""
-_RECORD = text(_INSERT)
+    """
+)
 # What was parked has a row, unless it could not be read.
 _SETTLE = text(
-    f"""
-    {_INSERT}
+    """
+    INSERT INTO event_log.event (partition, "offset", id, type, conversation_id, actor_id,
+        message_id, position, outcome, reason, data, request_id, traceparent, occurred_at,
+        recorded_at)
+    SELECT :partition, r."offset", r.id, r.type, r.conversation_id, r.actor_id, r.message_id,
+        r.position, r.outcome, r.reason, r.data, r.request_id, r.traceparent, r.occurred_at, :now
+    FROM json_to_recordset(CAST(:rows AS json)) AS r("offset" text, id uuid, type text,
+        conversation_id uuid, actor_id uuid, message_id uuid, position int, outcome text,
+        reason text, data jsonb, request_id text, traceparent text, occurred_at timestamptz)
     ON CONFLICT (partition, "offset") DO UPDATE
     SET type = excluded.type, conversation_id = excluded.conversation_id,
         actor_id = excluded.actor_id, message_id = excluded.message_id,
@@ -67,7 +75,7 @@ _SETTLE = text(
         traceparent = excluded.traceparent, occurred_at = excluded.occurred_at,
         recorded_at = excluded.recorded_at
     WHERE event.outcome = 'parked'
-    """  # noqa: S608  # both halves are ours
+    """
 )
 _ELSEWHERE = text(
     """

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from events.contracts.offsets import START, Offset
 from runtime.ids import AccountId, ConversationId, Partition
@@ -106,62 +106,63 @@ class Letter:
     original_entry: bytes | None
 
 
-_EVENTS = """
-    SELECT e.partition, e."offset", e.id, e.type, e.conversation_id, e.actor_id,
-        e.message_id, e.position,
-        e.outcome, e.reason, e.data, e.request_id, e.traceparent, e.occurred_at, e.recorded_at
+# A condition on NULL is gone before the statement is planned: the values stand in its text.
+_EVENTS = text(
+    """
+    SELECT e.partition, e."offset", e.id, e.type, e.conversation_id, e.actor_id, e.message_id,
+        e.position, e.outcome, e.reason, e.data, e.request_id, e.traceparent, e.occurred_at,
+        e.recorded_at
     FROM event_log.event AS e
-    WHERE (e.partition, e."offset") > (:partition, :offset) {conditions}
+    WHERE (e.partition, e."offset") > (:partition, :offset)
+        AND (CAST(:partitions AS int[]) IS NULL OR e.partition = ANY(CAST(:partitions AS int[])))
+        AND (CAST(:since AS timestamptz) IS NULL OR e.occurred_at >= :since)
+        AND (CAST(:until AS timestamptz) IS NULL OR e.occurred_at < :until)
+        AND (CAST(:status AS text) IS NULL OR e.outcome = :status)
+        AND (CAST(:type AS text) IS NULL OR e.type = :type OR e.type LIKE :type || '.v%')
+        AND (CAST(:account AS uuid) IS NULL OR e.actor_id = :account)
+        AND (CAST(:conversation AS uuid) IS NULL OR e.conversation_id = :conversation)
     ORDER BY e.partition, e."offset" LIMIT :limit
-"""
-_LETTERS = """
+    """
+)
+# Of an entry without a row in the log only its bytes can tell of what type it is, and whose.
+_LETTERS = text(
+    """
     SELECT d.partition, d."offset", d.event_id, d.conversation_id, e.type, e.actor_id, d.state,
         d.reason, d.traceback, d.attempts, d.parked_at, d.updated_at, d.entry, d.original_entry
     FROM event_log.dead_letter AS d
     LEFT JOIN event_log.event AS e ON e.partition = d.partition AND e."offset" = d."offset"
-    WHERE (d.partition, d."offset") > (:partition, :offset) {conditions}
+    WHERE (d.partition, d."offset") > (:partition, :offset)
+        AND (CAST(:partitions AS int[]) IS NULL OR d.partition = ANY(CAST(:partitions AS int[])))
+        AND (CAST(:since AS timestamptz) IS NULL OR d.parked_at >= :since)
+        AND (CAST(:until AS timestamptz) IS NULL OR d.parked_at < :until)
+        AND (CAST(:status AS text) IS NULL OR d.state = :status)
+        AND (CAST(:type AS text) IS NULL OR e.type = :type OR e.type LIKE :type || '.v%'
+            OR e.type IS NULL AND position(convert_to('"' || :type, 'UTF8') IN d.entry) > 0)
+        AND (CAST(:account AS uuid) IS NULL OR e.actor_id = :account
+            OR e.type IS NULL
+            AND position(convert_to(CAST(:account AS text), 'UTF8') IN d.entry) > 0)
+        AND (CAST(:conversation AS uuid) IS NULL OR d.conversation_id = :conversation)
+        AND (CAST(:reason AS text) IS NULL OR position(lower(:reason) IN lower(d.reason)) > 0)
+        AND (NOT :causes OR d.attempts > 0)
+        AND (NOT :named OR d.event_id = ANY(CAST(:ids AS uuid[]))
+            OR (d.partition || '/' || d."offset") = ANY(CAST(:places AS text[])))
     ORDER BY d.partition, d."offset" LIMIT :limit
-"""
-# Of an entry without a row in the log only its bytes can tell.
-_IN_ENTRY = "position(convert_to('\"' || {value} || '\"', 'UTF8') IN d.entry) > 0"
+    """
+)
 
 
 def events(
     connection: Connection, selection: Selection, *, after: Place = BEGINNING, limit: int
 ) -> list[Logged]:
     """Return up to `limit` rows of the log behind `after`, by partition and offset."""
-    conditions, values = _conditions(selection, time="e.occurred_at", status="e.outcome")
-    if selection.type_name is not None:
-        conditions += ["(e.type = :type OR e.type LIKE :versions)"]
-    if selection.account is not None:
-        conditions += ["e.actor_id = :account"]
-    if selection.conversation is not None:
-        conditions += ["e.conversation_id = :conversation"]
-    rows = _page(connection, _EVENTS, conditions, values, after=after, limit=limit)
-    return [Logged(**row) for row in rows]
+    return [Logged(**row) for row in _page(connection, _EVENTS, selection, after, limit)]
 
 
 def letters(
     connection: Connection, selection: Selection, *, after: Place = BEGINNING, limit: int
 ) -> list[Letter]:
     """Return up to `limit` dead letters behind `after`, by partition and offset."""
-    conditions, values = _conditions(selection, time="d.parked_at", status="d.state")
-    if selection.type_name is not None:
-        inside = f"(e.type IS NULL AND {_IN_ENTRY.format(value=':type')})"
-        conditions += [f"(e.type = :type OR e.type LIKE :versions OR {inside})"]
-    if selection.account is not None:
-        inside = f"(e.actor_id IS NULL AND {_IN_ENTRY.format(value='CAST(:account AS text)')})"
-        conditions += [f"(e.actor_id = :account OR {inside})"]
-    if selection.conversation is not None:
-        conditions += ["d.conversation_id = :conversation"]
-    if selection.reason is not None:
-        conditions += ["position(lower(:reason) IN lower(d.reason)) > 0"]
-    if selection.causes:
-        conditions += ["d.attempts > 0"]
-    if selection.names:
-        conditions += [_NAMED]
-    rows = _page(connection, _LETTERS, conditions, values, after=after, limit=limit)
-    return [_letter(row) for row in rows]
+    return [_letter(row) for row in _page(connection, _LETTERS, selection, after, limit)]
 
 
 def all_letters(connection: Connection, selection: Selection) -> Iterator[Letter]:
@@ -172,52 +173,29 @@ def all_letters(connection: Connection, selection: Selection) -> Iterator[Letter
         after = page[-1].place
 
 
-_NAMED = """(d.event_id = ANY(CAST(:ids AS uuid[])) OR (d.partition || '/' || d."offset")
-    = ANY(CAST(:places AS text[])))"""
-
-
-def _conditions(
-    selection: Selection, *, time: str, status: str
-) -> tuple[list[str], dict[str, object]]:
-    alias = time[0]
-    conditions = []
-    if selection.partitions:
-        conditions.append(f"{alias}.partition = ANY(CAST(:partitions AS int[]))")
-    if selection.since is not None:
-        conditions.append(f"{time} >= :since")
-    if selection.until is not None:
-        conditions.append(f"{time} < :until")
-    if selection.status is not None:
-        conditions.append(f"{status} = :status")
+def _values(selection: Selection) -> dict[str, object]:
     places = [name for name in selection.names if isinstance(name, Place)]
-    return conditions, {
-        "partitions": list(selection.partitions),
+    return {
+        "partitions": list(selection.partitions) or None,
         "since": selection.since,
         "until": selection.until,
         "status": selection.status,
         "type": selection.type_name,
-        "versions": f"{selection.type_name}.v%",
         "account": selection.account,
         "conversation": selection.conversation,
         "reason": selection.reason,
+        "causes": selection.causes,
+        "named": bool(selection.names),
         "ids": [name for name in selection.names if isinstance(name, UUID)],
         "places": [f"{place.partition}/{place.offset.sortable()}" for place in places],
     }
 
 
 def _page(
-    connection: Connection,
-    template: str,
-    conditions: list[str],
-    values: dict[str, object],
-    *,
-    after: Place,
-    limit: int,
+    connection: Connection, statement: TextClause, selection: Selection, after: Place, limit: int
 ) -> list[dict[str, Any]]:
-    added = "".join(f" AND {condition}" for condition in conditions)
     place = {"partition": after.partition, "offset": after.offset.sortable(), "limit": limit}
-    statement = text(template.format(conditions=added))
-    found = connection.execute(statement, {**values, **place}).mappings()
+    found = connection.execute(statement, {**_values(selection), **place}).mappings()
     return [
         {
             "place": Place(Partition(row["partition"]), Offset.parse(row["offset"])),
