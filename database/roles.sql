@@ -22,7 +22,7 @@ ALTER ROLE pgpool INHERIT;
 -- PGPool's auto_failback reads pg_stat_replication.
 GRANT pg_monitor TO pgpool;
 
--- Only the worker's role writes event log and read model. An operator who retries or imports takes it
+-- Only the worker's role writes event log and read model. An operator who retries, replays or imports takes it
 -- on, statement by statement (SET ROLE); what they merely look at, they see with rights of their own.
 GRANT worker TO operator WITH INHERIT FALSE, SET TRUE;
 
@@ -45,6 +45,8 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT CONNECT ON DATABASE messaging TO auth_api, command_api, query_api, worker, operator, pgpool;
 GRANT CONNECT ON DATABASE postgres TO pgpool;
 GRANT CONNECT, CREATE ON DATABASE messaging TO messaging_owner;
+-- Verifying folds the log into tables of the session; mending does so as the worker.
+GRANT TEMPORARY ON DATABASE messaging TO operator, worker;
 
 -- A statement that hangs holds a worker thread or the checkpoint lock: end it.
 ALTER ROLE auth_api SET statement_timeout = '10s';

@@ -45,6 +45,17 @@ _AWAIT = text(
 _ALL = text(
     'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint ORDER BY partition'
 )
+# What an operator's command holds is not another projector's: who comes waits until it is done.
+_HOLDERS = 0x6D736768
+_HOLD = text(
+    "SELECT pg_advisory_xact_lock(:holders, p) FROM unnest(CAST(:partitions AS int[])) AS p"
+)
+_AWAIT_HOLDER = text("SELECT pg_advisory_xact_lock_shared(:holders, :partition)")
+# Shared, so that two transactions of the one holder may keep projectors out.
+_SHARE = text(
+    'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint'
+    " WHERE partition = ANY(CAST(:partitions AS int[])) ORDER BY partition FOR SHARE"
+)
 _ADVANCE = text(
     'UPDATE event_log.checkpoint SET "offset" = :offset, number = :number, updated_at = :now'
     " WHERE partition = :partition"
@@ -57,19 +68,41 @@ _CREATE = text(
 
 
 def lock(transaction: Connection, partition: Partition) -> Checkpoint | None:
-    """Lock and return the checkpoint until the transaction ends; None where another holds it."""
+    """Lock and return the checkpoint until the transaction ends; None where a projector holds it.
+
+    While an operator's command holds it, this waits, for nobody else would go on afterwards.
+    """
     row = transaction.execute(_LOCK, {"partition": partition}).one_or_none()
+    if row is None:
+        transaction.execute(_AWAIT_HOLDER, {"holders": _HOLDERS, "partition": partition})
+        row = transaction.execute(_LOCK, {"partition": partition}).one_or_none()
     return None if row is None else _checkpoint(row)
 
 
 def await_lock(transaction: Connection, partition: Partition) -> Checkpoint | None:
-    """Wait for the lock; return the checkpoint, None where there is no such partition.
+    """Wait for the lock, as `hold` does; return the checkpoint, None where there is no partition.
 
     Raises:
         sqlalchemy.exc.DBAPIError: It took longer than the transaction's `lock_timeout`.
     """
+    transaction.execute(_HOLD, {"holders": _HOLDERS, "partitions": [partition]})
     row = transaction.execute(_AWAIT, {"partition": partition}).one_or_none()
     return None if row is None else _checkpoint(row)
+
+
+def hold(transaction: Connection, partitions: Sequence[Partition]) -> list[Checkpoint]:
+    """Keep projectors out of `partitions` until the transaction ends; return the checkpoints.
+
+    It waits for a batch that is being applied, and projectors wait for it.
+    """
+    transaction.execute(_HOLD, {"holders": _HOLDERS, "partitions": sorted(partitions)})
+    return share(transaction, partitions)
+
+
+def share(transaction: Connection, partitions: Sequence[Partition]) -> list[Checkpoint]:
+    """Keep checkpoints where they are until the transaction ends, beside who holds them already."""
+    found = transaction.execute(_SHARE, {"partitions": list(partitions)})
+    return [_checkpoint(row) for row in found]
 
 
 def advance(transaction: Connection, checkpoint: Checkpoint, *, now: datetime) -> None:

@@ -5,12 +5,39 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from runtime.errors import MessagingError
 
 
 class InterruptedWorkError(MessagingError):
     """The work was stopped; run it again to go on with it."""
+
+
+class Viewer(Protocol):
+    """Who watches long work; it may be told by several threads."""
+
+    def step(self, text: str) -> None:
+        """Hear what is being done now."""
+
+    def expect(self, events: int) -> None:
+        """Hear how many events there are to do."""
+
+    def advance(self, events: int) -> None:
+        """Hear that so many events more are done."""
+
+
+class Unwatched:
+    """Nobody watches."""
+
+    def step(self, text: str) -> None:
+        """Say nothing."""
+
+    def expect(self, events: int) -> None:
+        """Say nothing."""
+
+    def advance(self, events: int) -> None:
+        """Say nothing."""
 
 
 class Pace:
@@ -20,18 +47,18 @@ class Pace:
         self,
         *,
         rate: float | None = None,
-        progress: Callable[[int], None] = lambda _events: None,
+        viewer: Viewer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin now.
 
         Args:
             rate: Events a second at most, by all threads together; None for no cap.
-            progress: Is told how many events were done since it was last told.
+            viewer: Who watches.
             clock: Seconds that never go back.
         """
+        self.viewer: Viewer = viewer or Unwatched()
         self._rate = rate
-        self._progress = progress
         self._clock = clock
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -52,12 +79,11 @@ class Pace:
         Raises:
             InterruptedWorkError: The work was stopped.
         """
-        self._progress(events)
-        with self._lock:
-            now = self._clock()
-            share = events / self._rate if self._rate else 0.0
-            self._due = max(self._due, now) + share
-            wait = self._due - now
-        if wait > 0:
+        self.viewer.advance(events)
+        if self._rate:
+            with self._lock:
+                now = self._clock()
+                self._due = max(self._due, now) + events / self._rate
+                wait = self._due - now
             self._stopped.wait(wait)
         self.check()

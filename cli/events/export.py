@@ -14,8 +14,8 @@ import click
 from sqlalchemy import Connection, text
 
 from cli.events import connections
-from cli.events.filters import filters, given, selection
-from cli.events.running import rate_option, working
+from cli.events.selecting import filters, given, selection
+from cli.events.working import rate_option, working
 from events import archive, checkpoints
 from events.archive import End, Header
 from events.selection import BEGINNING, Place, Selection, events, letters

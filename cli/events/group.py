@@ -14,6 +14,9 @@ _VERBS = {
     "export": "cli.events.export:export",
     "import": "cli.events.importing:import_",
     "dead-letters": "cli.events.dead_letters.group:dead_letters",
+    "verify": "cli.events.verify:verify",
+    "replay": "cli.events.replay:replay",
+    "rebuild": "cli.events.rebuild:rebuild",
     "schema": "cli.events.schema:schema",
 }
 

@@ -14,7 +14,7 @@ from typing import IO, cast
 import click
 
 from cli.events import connections
-from cli.events.running import rate_option, working
+from cli.events.working import rate_option, working
 from events.archive import ArchiveError, Header, Item, read_line
 from runtime.clock import utc_now
 from workers.restoring import prepare, restore

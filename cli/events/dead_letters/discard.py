@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from cli.events import connections
 from cli.events.dead_letters.choosing import chosen, selected
-from cli.events.running import rate_option, working
+from cli.events.working import rate_option, working
 from events import checkpoints, parked
 from events.contracts.offsets import Offset
 from events.selection import all_letters

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from cli.events import connections
 from cli.events.dead_letters.choosing import chosen, selected
-from cli.events.running import rate_option, working
+from cli.events.working import rate_option, working
 from events.selection import Place, Selection, letters
 from runtime.clock import utc_now
 from workers.retries import AT_ONCE
