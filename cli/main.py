@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import click
 
+from cli.lazy import LazyGroup
 from local_stack.errors import explain
 from runtime.errors import MessagingError
 
@@ -18,25 +18,12 @@ _VERBS = {
     "logs": "cli.stack:logs",
     "accounts": "cli.accounts:accounts",
     "keys": "cli.keys:keys",
-    "events": "cli.events:events",
+    "events": "cli.events.group:events",
     "demo": "cli.demo.command:demo",
 }
 
 
-class _Verbs(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        return list(_VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
-        if cmd_name not in _VERBS:
-            return None
-        module, name = _VERBS[cmd_name].split(":")
-        command = getattr(importlib.import_module(module), name)
-        assert isinstance(command, click.Command)  # noqa: S101  # the table above is ours
-        return command
-
-
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, verbs=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="messaging")
 def messaging() -> None:
     """Run and operate the messaging service."""

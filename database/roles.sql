@@ -22,6 +22,23 @@ ALTER ROLE pgpool INHERIT;
 -- PGPool's auto_failback reads pg_stat_replication.
 GRANT pg_monitor TO pgpool;
 
+-- Only the worker's role writes event log and read model. An operator who retries, replays or imports takes it
+-- on, statement by statement (SET ROLE); what they merely look at, they see with rights of their own.
+GRANT worker TO operator WITH INHERIT FALSE, SET TRUE;
+
+-- How far the standbys are, without the statements of others that pg_monitor would show as well.
+CREATE OR REPLACE FUNCTION public.standbys()
+RETURNS TABLE (name text, state text, lag_bytes bigint, lag_seconds double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT application_name, state,
+        CAST(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) AS bigint),
+        CAST(extract(epoch FROM coalesce(replay_lag, interval '0')) AS double precision)
+    FROM pg_stat_replication WHERE NOT pg_is_in_recovery() ORDER BY application_name
+$$;
+REVOKE ALL ON FUNCTION public.standbys() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.standbys() TO operator;
+
 REVOKE ALL ON DATABASE messaging FROM PUBLIC;
 REVOKE ALL ON DATABASE postgres FROM PUBLIC;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
@@ -30,8 +47,6 @@ GRANT CONNECT ON DATABASE postgres TO pgpool;
 GRANT CONNECT, CREATE ON DATABASE messaging TO messaging_owner;
 -- Verifying folds the log into tables of the session; mending does so as the worker.
 GRANT TEMPORARY ON DATABASE messaging TO operator, worker;
--- Replay and rebuild write what the worker writes, and say so: SET ROLE worker. Without it, nothing.
-GRANT worker TO operator WITH INHERIT FALSE, SET TRUE;
 
 -- A statement that hangs holds a worker thread or the checkpoint lock: end it.
 ALTER ROLE auth_api SET statement_timeout = '10s';

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from events.contracts.offsets import START, Offset
 from runtime.ids import Partition
@@ -14,16 +15,35 @@ from runtime.ids import Partition
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """The last entry of a partition durably applied: its offset and its gapless number."""
+    """The last entry of a partition durably applied.
+
+    Attributes:
+        partition: Which partition.
+        offset: The entry's offset.
+        number: The entry's gapless number.
+        paused: Why nothing more of the partition shall be applied for now, if so.
+    """
 
     partition: Partition
     offset: Offset
     number: int
+    paused: str | None = None
 
 
+_ONE = text(
+    'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint'
+    " WHERE partition = :partition"
+)
 _LOCK = text(
-    'SELECT "offset", number FROM event_log.checkpoint WHERE partition = :partition'
-    " FOR UPDATE SKIP LOCKED"
+    'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint'
+    " WHERE partition = :partition FOR UPDATE SKIP LOCKED"
+)
+_AWAIT = text(
+    'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint'
+    " WHERE partition = :partition FOR UPDATE"
+)
+_ALL = text(
+    'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint ORDER BY partition'
 )
 # What an operator's command holds is not another projector's: who comes waits until it is done.
 _HOLDERS = 0x6D736768
@@ -33,11 +53,9 @@ _HOLD = text(
 _AWAIT_HOLDER = text("SELECT pg_advisory_xact_lock_shared(:holders, :partition)")
 # Shared, so that two transactions of the one holder may keep projectors out.
 _SHARE = text(
-    'SELECT partition, "offset", number FROM event_log.checkpoint'
+    'SELECT partition, "offset", number, pause_reason FROM event_log.checkpoint'
     " WHERE partition = ANY(CAST(:partitions AS int[])) ORDER BY partition FOR SHARE"
 )
-_ALL = text('SELECT partition, "offset", number FROM event_log.checkpoint ORDER BY partition')
-_ONE = text('SELECT "offset", number FROM event_log.checkpoint WHERE partition = :partition')
 _ADVANCE = text(
     'UPDATE event_log.checkpoint SET "offset" = :offset, number = :number, updated_at = :now'
     " WHERE partition = :partition"
@@ -58,9 +76,18 @@ def lock(transaction: Connection, partition: Partition) -> Checkpoint | None:
     if row is None:
         transaction.execute(_AWAIT_HOLDER, {"holders": _HOLDERS, "partition": partition})
         row = transaction.execute(_LOCK, {"partition": partition}).one_or_none()
-    if row is None:
-        return None
-    return Checkpoint(partition=partition, offset=Offset.parse(row[0]), number=row[1])
+    return None if row is None else _checkpoint(row)
+
+
+def await_lock(transaction: Connection, partition: Partition) -> Checkpoint | None:
+    """Wait for the lock, as `hold` does; return the checkpoint, None where there is no partition.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: It took longer than the transaction's `lock_timeout`.
+    """
+    transaction.execute(_HOLD, {"holders": _HOLDERS, "partitions": [partition]})
+    row = transaction.execute(_AWAIT, {"partition": partition}).one_or_none()
+    return None if row is None else _checkpoint(row)
 
 
 def hold(transaction: Connection, partitions: Sequence[Partition]) -> list[Checkpoint]:
@@ -74,10 +101,8 @@ def hold(transaction: Connection, partitions: Sequence[Partition]) -> list[Check
 
 def share(transaction: Connection, partitions: Sequence[Partition]) -> list[Checkpoint]:
     """Keep checkpoints where they are until the transaction ends, beside who holds them already."""
-    return [
-        Checkpoint(partition=Partition(row[0]), offset=Offset.parse(row[1]), number=row[2])
-        for row in transaction.execute(_SHARE, {"partitions": list(partitions)})
-    ]
+    found = transaction.execute(_SHARE, {"partitions": list(partitions)})
+    return [_checkpoint(row) for row in found]
 
 
 def advance(transaction: Connection, checkpoint: Checkpoint, *, now: datetime) -> None:
@@ -101,13 +126,16 @@ def create(transaction: Connection, partitions: Sequence[int], *, now: datetime)
 
 def read(connection: Connection, partition: Partition) -> Checkpoint:
     """Return the checkpoint of `partition`, without a lock."""
-    row = connection.execute(_ONE, {"partition": partition}).one()
-    return Checkpoint(partition=partition, offset=Offset.parse(row[0]), number=row[1])
+    return _checkpoint(connection.execute(_ONE, {"partition": partition}).one())
 
 
 def read_all(connection: Connection) -> list[Checkpoint]:
     """Return all checkpoints, by partition."""
-    return [
-        Checkpoint(partition=Partition(row[0]), offset=Offset.parse(row[1]), number=row[2])
-        for row in connection.execute(_ALL)
-    ]
+    return [_checkpoint(row) for row in connection.execute(_ALL)]
+
+
+def _checkpoint(row: Row[*tuple[Any, ...]]) -> Checkpoint:
+    partition, offset, number, paused = row
+    return Checkpoint(
+        partition=Partition(partition), offset=Offset.parse(offset), number=number, paused=paused
+    )

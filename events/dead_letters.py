@@ -57,14 +57,16 @@ _PARKED_KEYS = text(
 # The account's id in an entry says only that it may be theirs: they may be the recipient.
 _NAMING = text(
     """
-    SELECT "offset", entry FROM event_log.dead_letter
-    WHERE partition = :partition AND position(:name IN entry) > 0
+    SELECT "offset", entry, original_entry FROM event_log.dead_letter
+    WHERE partition = :partition
+        AND (position(:name IN entry) > 0 OR position(:name IN original_entry) > 0)
     """
 )
 # The database tells in its errors what the row held that it refused.
 _REDACT = text(
     """
-    UPDATE event_log.dead_letter SET entry = :entry, traceback = NULL, updated_at = :now
+    UPDATE event_log.dead_letter SET entry = coalesce(:entry, entry),
+        original_entry = coalesce(:original, original_entry), traceback = NULL, updated_at = :now
     WHERE partition = :partition AND "offset" = :offset
     """
 )
@@ -106,8 +108,12 @@ def redact_actor(
 ) -> None:
     """Take the text out of what `actor` did that was set aside in `partition`."""
     name = str(actor).encode()
-    for offset, entry in transaction.execute(_NAMING, {"partition": partition, "name": name}).all():
-        redacted = redact_entry(bytes(entry), actor)
-        if redacted is not None:
-            values = {"partition": partition, "offset": offset, "entry": redacted, "now": now}
+    found = transaction.execute(_NAMING, {"partition": partition, "name": name}).all()
+    for offset, *entries in found:
+        redacted = [
+            redact_entry(bytes(entry), actor) if entry is not None else None for entry in entries
+        ]
+        if any(part is not None for part in redacted):
+            values = {"partition": partition, "offset": offset, "now": now}
+            values |= {"entry": redacted[0], "original": redacted[1]}
             transaction.execute(_REDACT, values)

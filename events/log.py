@@ -44,7 +44,7 @@ class Recorded:
     redacted: bool = False
 
 
-_INSERT = text(
+_RECORD = text(
     """
     INSERT INTO event_log.event (partition, "offset", id, type, conversation_id, actor_id,
         message_id, position, outcome, reason, data, request_id, traceparent, occurred_at,
@@ -54,6 +54,41 @@ _INSERT = text(
     FROM json_to_recordset(CAST(:rows AS json)) AS r("offset" text, id uuid, type text,
         conversation_id uuid, actor_id uuid, message_id uuid, position int, outcome text,
         reason text, data jsonb, request_id text, traceparent text, occurred_at timestamptz)
+    """
+)
+# What was parked has a row, unless it could not be read.
+_SETTLE = text(
+    """
+    INSERT INTO event_log.event (partition, "offset", id, type, conversation_id, actor_id,
+        message_id, position, outcome, reason, data, request_id, traceparent, occurred_at,
+        recorded_at)
+    SELECT :partition, r."offset", r.id, r.type, r.conversation_id, r.actor_id, r.message_id,
+        r.position, r.outcome, r.reason, r.data, r.request_id, r.traceparent, r.occurred_at, :now
+    FROM json_to_recordset(CAST(:rows AS json)) AS r("offset" text, id uuid, type text,
+        conversation_id uuid, actor_id uuid, message_id uuid, position int, outcome text,
+        reason text, data jsonb, request_id text, traceparent text, occurred_at timestamptz)
+    ON CONFLICT (partition, "offset") DO UPDATE
+    SET type = excluded.type, conversation_id = excluded.conversation_id,
+        actor_id = excluded.actor_id, message_id = excluded.message_id,
+        position = excluded.position, outcome = excluded.outcome, reason = excluded.reason,
+        data = excluded.data, request_id = excluded.request_id,
+        traceparent = excluded.traceparent, occurred_at = excluded.occurred_at,
+        recorded_at = excluded.recorded_at
+    WHERE event.outcome = 'parked'
+    """
+)
+_ELSEWHERE = text(
+    """
+    SELECT id FROM event_log.event WHERE id = ANY(CAST(:ids AS uuid[]))
+        AND NOT (partition = :partition AND "offset" = ANY(:offsets))
+    """
+)
+_LAST_SENT = text(
+    """
+    SELECT conversation_id, max("offset") FROM event_log.event
+    WHERE conversation_id = ANY(CAST(:ids AS uuid[])) AND partition = :partition
+        AND "offset" > :after AND position IS NOT NULL AND type LIKE 'message.sent.%'
+    GROUP BY conversation_id
     """
 )
 _KNOWN = text("SELECT id FROM event_log.event WHERE id = ANY(CAST(:ids AS uuid[]))")
@@ -79,7 +114,16 @@ def record(
     """Add `rows` to the log."""
     if rows:
         values = {"partition": partition, "rows": _as_json(rows), "now": now}
-        transaction.execute(_INSERT, values)
+        transaction.execute(_RECORD, values)
+
+
+def settle(
+    transaction: Connection, partition: Partition, rows: Sequence[Recorded], *, now: datetime
+) -> None:
+    """Say of events that were parked what became of them after all."""
+    if rows:
+        values = {"partition": partition, "rows": _as_json(rows), "now": now}
+        transaction.execute(_SETTLE, values)
 
 
 def known_ids(transaction: Connection, ids: Collection[EventId]) -> set[UUID]:
@@ -87,6 +131,38 @@ def known_ids(transaction: Connection, ids: Collection[EventId]) -> set[UUID]:
     if not ids:
         return set()
     return set(transaction.execute(_KNOWN, {"ids": list(ids)}).scalars())
+
+
+def known_elsewhere(
+    transaction: Connection,
+    partition: Partition,
+    ids: Collection[EventId],
+    offsets: Collection[Offset],
+) -> set[UUID]:
+    """Return those of `ids` that the log has at another place than `offsets` of `partition`."""
+    values = {
+        "ids": list(ids),
+        "partition": partition,
+        "offsets": [offset.sortable() for offset in offsets],
+    }
+    return set(transaction.execute(_ELSEWHERE, values).scalars())
+
+
+def last_sent(
+    transaction: Connection,
+    partition: Partition,
+    conversations: Collection[ConversationId],
+    *,
+    after: Offset,
+) -> dict[ConversationId, Offset]:
+    """Return of each conversation the last message applied behind `after`, where there is one."""
+    values = {
+        "ids": list(conversations),
+        "partition": partition,
+        "after": after.sortable(),
+    }
+    rows = transaction.execute(_LAST_SENT, values)
+    return {ConversationId(row[0]): Offset.parse(row[1]) for row in rows}
 
 
 def redact(transaction: Connection, messages: Collection[UUID]) -> None:

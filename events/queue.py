@@ -134,6 +134,11 @@ class EventQueue:
         with _unavailable_instead():
             self._redis.pexpire(bell_key(partition), self._settings.bell_ttl_seconds * 1000)
 
+    def hold_bell(self, partition: Partition, *, milliseconds: int) -> None:
+        """Set the bell for so long, so that nobody wakes a projector meanwhile."""
+        with _unavailable_instead():
+            self._redis.set(bell_key(partition), "1", px=milliseconds)
+
     def clear_bell(self, partition: Partition) -> None:
         """Silence the bell: whoever appends from now on rings again."""
         with _unavailable_instead():
@@ -214,6 +219,11 @@ class EventQueue:
                 self._redis.execute_command("XSETID", key, str(offset))
             if number > int(self._redis.hget(NUMBERS_KEY, partition) or 0):
                 self._redis.hset(NUMBERS_KEY, partition, number)
+
+    def head(self, partition: Partition) -> Offset | None:
+        """Return the offset of the newest entry there ever was; None where there was none."""
+        with _unavailable_instead():
+            return self._last_offset(queue_key(partition))
 
     def _last_offset(self, key: str) -> Offset | None:
         if not self._redis.exists(key):

@@ -63,7 +63,7 @@ def of_worker(context: Context, name: str) -> dict[str, str]:
         **_redis(context, "worker"),
         **_broker(context, "worker"),
         "MESSAGING_EVENT_PARTITIONS": str(context.state.record.event_partitions),
-        **settings.some(context.settings, settings.QUEUE),
+        **settings.some(context.settings, (*settings.QUEUE, *settings.FAULTS)),
         **settings.some(context.settings, settings.ACCESS),
     }
 

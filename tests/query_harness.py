@@ -38,7 +38,7 @@ from tests.servers import Servers
 from web.app import ApiSettings
 from web.consistency import ConsistencyToken, ConsistencyTokens
 from web.guard import Identity, VerifiedToken
-from workers.batch import apply_batch
+from workers.batch import Poison, apply_batch
 
 PARTITIONS = 16
 EPOCH = Epoch(7)
@@ -227,7 +227,8 @@ class World:
             assert known is not None
             number = known.number + 1
             found = [Entry(offset=token.offset, number=number, envelope=entry)]
-            apply_batch(transaction, partition, found, now=utc_now(), poison=poison)
+            why = Poison(error=poison) if poison else None
+            apply_batch(transaction, partition, found, now=utc_now(), poison=why)
             reached = Checkpoint(partition=partition, offset=token.offset, number=number)
             checkpoints.advance(transaction, reached, now=utc_now())
 

@@ -21,6 +21,7 @@ from events.queue import Entry
 from runtime.ids import Partition
 from workers import facts as known_facts
 from workers import spares
+from workers.faults import first_line, storable
 from workers.projections import read_model
 from workers.rules.decisions import ACCOUNT_DELETED, decide
 from workers.rules.facts import Facts
@@ -43,6 +44,14 @@ class Counts:
         self.applied += other.applied
         self.rejected += other.rejected
         self.parked += other.parked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poison:
+    """Why an event could not be applied, and how often it was tried."""
+
+    error: BaseException
+    attempts: int = 1
 
 
 @dataclass(kw_only=True)
@@ -81,7 +90,7 @@ def apply_batch(
     entries: Sequence[Entry],
     *,
     now: datetime,
-    poison: BaseException | None = None,
+    poison: Poison | None = None,
 ) -> Outcome:
     """Decide, log and project `entries`; the caller moves the checkpoint and commits.
 
@@ -107,14 +116,11 @@ def apply_batch(
         elif poison is not None:
             _park_poison(entry, envelope, poison, facts, outcome)
         else:
-            _decide(entry, envelope, facts, outcome)
-    _write(transaction, partition, outcome, now)
+            decide_entry(entry, envelope, facts, outcome)
+    log.record(transaction, partition, outcome.recorded, now=now)
+    dead_letters.park(transaction, partition, outcome.letters, now=now)
+    project(transaction, partition, outcome.recorded, now=now)
     return outcome
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says, without the statement that SQLAlchemy adds."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _decode(entry: Entry) -> Envelope | PoisonEventError:
@@ -124,7 +130,12 @@ def _decode(entry: Entry) -> Envelope | PoisonEventError:
         return error
 
 
-def _decide(entry: Entry, envelope: Envelope, facts: Facts, outcome: Outcome) -> None:
+def decide_entry(entry: Entry, envelope: Envelope, facts: Facts, outcome: Outcome) -> None:
+    """Decide one event; add to `outcome` its row of the log, and its letter where it must wait.
+
+    Raises:
+        PoisonEventError: A rule calls the event impossible.
+    """
     event = envelope.event
     facts.known.add(envelope.id)
     decision = decide(envelope, facts)
@@ -156,49 +167,53 @@ def _decide(entry: Entry, envelope: Envelope, facts: Facts, outcome: Outcome) ->
 
 def _park_unreadable(entry: Entry, error: PoisonEventError, facts: Facts, outcome: Outcome) -> None:
     event_id, key = peek(entry.envelope)
-    outcome.letters.append(_poisoned(entry, error, event_id, key))
+    outcome.letters.append(_poisoned(entry, Poison(error=error), event_id, key))
     if key is not None:
         facts.parked.add(key)
 
 
 def _park_poison(
-    entry: Entry, envelope: Envelope, error: BaseException, facts: Facts, outcome: Outcome
+    entry: Entry, envelope: Envelope, poison: Poison, facts: Facts, outcome: Outcome
 ) -> None:
     event = envelope.event
     target = facts.messages.get(event.message) if event.message else None
     conversation = target.conversation_id if target else event.conversation
-    outcome.letters.append(_poisoned(entry, error, envelope.id, conversation or event.message))
+    outcome.letters.append(_poisoned(entry, poison, envelope.id, conversation or event.message))
     outcome.recorded.append(
         Recorded(
             offset=entry.offset,
             envelope=envelope,
             conversation_id=conversation,
             outcome="parked",
-            reason=first_line(error),
+            reason=first_line(poison.error),
             # The database may have refused the payload itself: the dead letter keeps it.
             keeps_payload=False,
         )
     )
 
 
-def _poisoned(
-    entry: Entry, error: BaseException, event_id: UUID | None, key: UUID | None
-) -> DeadLetter:
+def _poisoned(entry: Entry, poison: Poison, event_id: UUID | None, key: UUID | None) -> DeadLetter:
     return DeadLetter(
         offset=entry.offset,
         entry=entry.envelope,
         event_id=event_id,
         conversation_id=key,
-        reason=first_line(error),
-        traceback="".join(traceback.format_exception(error)),
-        attempts=1,
+        reason=first_line(poison.error),
+        traceback=traceback_of(poison.error),
+        attempts=poison.attempts,
     )
 
 
-def _write(transaction: Connection, partition: Partition, outcome: Outcome, now: datetime) -> None:
-    log.record(transaction, partition, outcome.recorded, now=now)
-    dead_letters.park(transaction, partition, outcome.letters, now=now)
-    applied = [event for event in outcome.recorded if event.outcome == "applied"]
+def traceback_of(error: BaseException) -> str:
+    """Return where `error` came from, as Postgres can store it."""
+    return storable("".join(traceback.format_exception(error)))
+
+
+def project(
+    transaction: Connection, partition: Partition, recorded: Sequence[Recorded], *, now: datetime
+) -> None:
+    """Fold what was just logged into the read model, and take out of the log what it erases."""
+    applied = [event for event in recorded if event.outcome == "applied"]
     _erase(transaction, partition, applied, now)
     if applied:
         read_model.apply(transaction, partition, applied)

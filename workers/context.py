@@ -19,6 +19,7 @@ from runtime.settings import (
     read_access_lifetime,
 )
 from workers.notifier import Notifier
+from workers.poison_limit import FaultSettings
 from workers.projector import Projector
 from workers.revocations import EndedSessions
 
@@ -46,6 +47,7 @@ class WorkerContext:
     def __init__(self, reader: Reader, queue: QueueSettings, *, clock: Clock) -> None:
         """Read from `reader` later; connect to nothing now."""
         self.queue_settings = queue
+        self._faults = FaultSettings.read(reader)
         self.clock = clock
         self._reader = reader
         self._lock = threading.Lock()
@@ -73,6 +75,7 @@ class WorkerContext:
             batch_size=batch_size,
             clock=self.clock,
             notify=Notifier(redis).applied,
+            faults=self._faults,
         )
         ended_sessions = EndedSessions(
             redis, engine, access_lifetime=read_access_lifetime(self._reader), clock=self.clock

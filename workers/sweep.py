@@ -31,6 +31,7 @@ class Swept:
         rung: Partitions whose projector was woken.
         trimmed: Entries dropped.
         lag_events: Entries not yet applied.
+        paused: Partitions that are paused; these are not rung.
         memory_share: The used share of the memory that Redis may use.
         erasures: Erasures of deleted accounts that were queued.
     """
@@ -38,6 +39,7 @@ class Swept:
     rung: int
     trimmed: int
     lag_events: int
+    paused: list[Partition]
     memory_share: float
     erasures: int
 
@@ -73,9 +75,10 @@ def sweep(
     numbers = queue.numbers()
     queue.tell_applied({checkpoint.partition: checkpoint.number for checkpoint in known})
     rung = lag = 0
+    paused = [checkpoint.partition for checkpoint in known if checkpoint.paused is not None]
     for checkpoint in known:
         behind = numbers[checkpoint.partition] - checkpoint.number
-        if behind > 0 and queue.ring(checkpoint.partition):
+        if behind > 0 and checkpoint.paused is None and queue.ring(checkpoint.partition):
             wake(checkpoint.partition)
             rung += 1
         lag += max(0, behind)
@@ -84,6 +87,7 @@ def sweep(
         rung=rung,
         trimmed=trimmed,
         lag_events=lag,
+        paused=paused,
         memory_share=round(share, 3),
         erasures=carry_on(queue, engine, clock=clock, wake=wake),
     )

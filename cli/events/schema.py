@@ -1,4 +1,4 @@
-"""`messaging events schema`: what events there are."""
+"""`messaging events schema`: what is written into the event queues."""
 
 from __future__ import annotations
 

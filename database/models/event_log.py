@@ -73,6 +73,8 @@ class Checkpoint(Base):
     """How far a partition is durably applied; its row lock admits one projector.
 
     `number` counts the entries up to `offset`, gapless: head's number minus it is the lag.
+    `pause_reason` is set while the partition is paused. Poison parked before `resumed_at` does not
+    count against the limit that pauses it.
     """
 
     __tablename__ = "checkpoint"
@@ -82,13 +84,17 @@ class Checkpoint(Base):
     offset: Mapped[str] = mapped_column(_OFFSET)
     number: Mapped[int] = mapped_column(BigInteger)
     updated_at: Mapped[datetime] = mapped_column(_TIME)
+    paused_at: Mapped[datetime | None] = mapped_column(_TIME)
+    pause_reason: Mapped[str | None] = mapped_column(Text)
+    resumed_at: Mapped[datetime | None] = mapped_column(_TIME)
 
 
 class DeadLetter(Base):
     """An event set aside, with why; the later ones of its conversation wait behind it.
 
     `entry` is the queue's entry as it was found, since a poison event may not even be JSON.
-    `event_id` and `conversation_id` are null where it could not be read so far.
+    `event_id` and `conversation_id` are null where it could not be read so far. `original_entry` is
+    what was found, once an operator has changed `entry`.
     """
 
     __tablename__ = "dead_letter"
@@ -110,6 +116,7 @@ class DeadLetter(Base):
     attempts: Mapped[int] = mapped_column(Integer)
     parked_at: Mapped[datetime] = mapped_column(_TIME)
     updated_at: Mapped[datetime] = mapped_column(_TIME)
+    original_entry: Mapped[bytes | None] = mapped_column()
 
 
 class QueueEpoch(Base):

@@ -169,6 +169,9 @@ _ALLOWED = [
     ("beat", "SMEMBERS", "_kombu.binding.sweeps"),
     ("flower", "LLEN", "events.0"),
     ("operator", "SET", "revoked:x", "1", "EX", "5"),
+    ("operator", "HGETALL", "queue:numbers"),
+    ("operator", "XRANGE", "queue:0", "-", "+", "COUNT", "1"),
+    ("operator", "TIME"),
 ]
 _USERS = ("auth_api", "command_api", "query_api", "worker", "beat", "flower", "operator")
 # What only an administrator does; some of it lets its user do everything else.
@@ -258,6 +261,11 @@ _FORBIDDEN = [
     ("operator", "SET", "queue:state", "1"),
     ("operator", "XADD", "queue:0", "*", "a", "b"),
     ("operator", "LPUSH", "events.0", "x"),
+    ("operator", "HSET", "queue:numbers", "0", "1"),
+    ("operator", "HGETALL", "queue:state"),
+    ("operator", "XTRIM", "queue:0", "MAXLEN", "0"),
+    ("operator", "SET", "bell:0", "1"),
+    ("operator", "FCALL", "recall", "1", "idempotency:a:b", "fingerprint"),
     *((user, *command) for user in _USERS for command in _NEVER),
 ]
 

@@ -158,6 +158,17 @@ def test_only_the_operator_may_delete_an_account_that_is_not_theirs(
     assert refused(servers, role, tried) == (role != "operator")
 
 
+@pytest.mark.parametrize("role", MAY)
+def test_only_the_operator_may_take_the_workers_role_on(servers: Servers, role: str) -> None:
+    itself_or_operator = role in ("worker", "operator")
+    assert refused(servers, role, "SET ROLE worker") != itself_or_operator
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_only_the_operator_sees_the_standbys(servers: Servers, role: str) -> None:
+    assert refused(servers, role, "SELECT * FROM public.standbys()") == (role != "operator")
+
+
 def test_an_erasure_is_ordered_by_its_owner_or_an_operator(servers: Servers) -> None:
     connection = psycopg2.connect(
         host="127.0.0.1", port=servers.postgres_port, user="postgres", dbname="messaging"

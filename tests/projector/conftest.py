@@ -19,11 +19,15 @@ from runtime.ids import AccountId, EventId, Partition, new_id
 from runtime.redis_client import connect
 from runtime.settings import DatabaseSettings, QueueSettings, RedisSettings, Secret
 from tests.servers import Servers, running
-from workers.projector import Drained, Projector
+from workers.drained import Drained
+from workers.poison_limit import FaultSettings
+from workers.projector import Projector
 
 SETTINGS = QueueSettings(
     partitions=4, limit=100_000, retention_seconds=86_400, batch_size=1_000, bell_ttl_seconds=5
 )
+# The tests of one session share their partitions, and some set out much poison.
+NO_LIMIT = FaultSettings(share=100)
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +75,12 @@ class Harness:
 
     def projector(self, batch_size: int = 1_000, linger_ms: int = 0) -> Projector:
         return Projector(
-            self.queue, self.engine, batch_size=batch_size, clock=utc_now, linger_ms=linger_ms
+            self.queue,
+            self.engine,
+            batch_size=batch_size,
+            clock=utc_now,
+            linger_ms=linger_ms,
+            faults=NO_LIMIT,
         )
 
     def drain_all(self, batch_size: int = 1_000) -> list[Drained]:
@@ -82,3 +91,10 @@ class Harness:
 @pytest.fixture
 def harness(queue: EventQueue, engine: Engine) -> Harness:
     return Harness(queue=queue, engine=engine)
+
+
+@pytest.fixture(scope="session")
+def superuser(servers: Servers) -> Iterator[Engine]:
+    made = engine_of(servers, "postgres")
+    yield made
+    made.dispose()

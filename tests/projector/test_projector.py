@@ -20,6 +20,8 @@ from events.queue import Entry
 from runtime.ids import AccountId, ConversationId, conversation_of, new_id, new_message_id
 from tests.projector.conftest import Harness
 from tests.projector.test_model import query
+from workers.applying import Applier
+from workers.drained import Halt
 
 # What a standby that is two messages behind still says of a conversation of five.
 TURN_BACK = """
@@ -308,17 +310,17 @@ def test_two_projectors_that_meet_the_same_poison_skip_nothing(
         harness.append(envelope)
     projector = harness.projector()
     partition = harness.queue.partition_of(first)
-    original, other = type(projector)._transact, harness.engine.connect()
+    original, other = Applier.transact, harness.engine.connect()
 
-    def in_the_way(*arguments: Any, **named: Any) -> bool:
-        monkeypatch.setattr(type(projector), "_transact", original)
+    def in_the_way(*arguments: Any, **named: Any) -> Halt | None:
+        monkeypatch.setattr(Applier, "transact", original)
         checkpoints.lock(other, partition)
         try:
             return original(*arguments, **named)
         finally:
             other.rollback()
 
-    monkeypatch.setattr(type(projector), "_transact", in_the_way)
+    monkeypatch.setattr(Applier, "transact", in_the_way)
     with other:
         drained = projector.drain(partition)
     assert drained.busy
@@ -349,7 +351,7 @@ def test_the_log_names_each_event_and_its_request(
     # Other tests configure logging for the whole process: listen to this one logger alone.
     heard = LogCapture()
     logger = structlog.wrap_logger(None, processors=[heard])
-    monkeypatch.setattr("workers.projector._log", logger)
+    monkeypatch.setattr("workers.applying._log", logger)
     sent = dataclasses.replace(pair.sent(), request_id="request-of-this-test")
     harness.append(sent)
     harness.drain_all()
@@ -362,7 +364,7 @@ def test_the_log_names_a_parked_event_without_quoting_it(
     harness: Harness, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard = LogCapture()
-    monkeypatch.setattr("workers.projector._log", structlog.wrap_logger(None, processors=[heard]))
+    monkeypatch.setattr("workers.applying._log", structlog.wrap_logger(None, processors=[heard]))
     first = pair.sent()
     assert isinstance(first.event, MessageSent)
     again = dataclasses.replace(first.event, body="these are my words")

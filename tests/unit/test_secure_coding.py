@@ -99,8 +99,8 @@ def test_every_template_is_a_constant() -> None:
 
 def test_what_must_not_be_guessed_comes_from_the_systems_generator() -> None:
     found = {path for path, name in imported(_ALL) if name == "random"}
-    # The pauses of a client that tries again, and a port to try first.
-    assert found <= {"messaging_client/retries.py", "local_stack/ports.py"}
+    # The pauses of who tries again, and a port to try first.
+    assert found <= {"messaging_client/retries.py", "workers/back_off.py", "local_stack/ports.py"}
 
 
 def test_no_weak_hash_protects_anything() -> None:

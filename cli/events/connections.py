@@ -1,0 +1,77 @@
+"""Where the verbs of `messaging events` connect: with an operator's rights, or as the worker.
+
+An operator sees event log and read model. Who changes them takes the worker's role on, for one
+transaction at a time, and says so in the statement.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from database.engines import create_engine_for
+from events.queue import EventQueue
+from local_stack import operating
+from local_stack.state import State
+from runtime import redis_client
+from runtime.errors import MessagingError
+from runtime.settings import QueueSettings
+
+# The limits that roles.sql gives the worker when it logs in.
+_BECOME_WORKER = (
+    "SELECT set_config('role', 'worker', true), set_config('lock_timeout', '10s', true),"
+    " set_config('statement_timeout', '60s', true)"
+)
+
+
+def stack() -> State:
+    """Return the stack that the environment names; raises StackError where there is none."""
+    return operating.existing(os.environ)
+
+
+def reading(state: State) -> Engine:
+    """Return an engine with the operator's rights."""
+    return create_engine_for(operating.database(state), application_name="api-write", pool_size=1)
+
+
+def writing(state: State) -> Engine:
+    """Return an engine whose every transaction is the worker's."""
+    engine = reading(state)
+
+    @event.listens_for(engine, "begin")
+    def become_worker(connection: Connection) -> None:
+        connection.exec_driver_sql(_BECOME_WORKER)
+
+    return engine
+
+
+def queue(state: State) -> EventQueue:
+    """Return the event queue, to be looked at."""
+    settings = QueueSettings(
+        partitions=state.record.event_partitions,
+        limit=1,
+        retention_seconds=1,
+        batch_size=1,
+        bell_ttl_seconds=1,
+    )
+    return EventQueue(redis_client.connect(operating.redis(state)), settings)
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Say of what the database refuses only what it says itself, without the statement.
+
+    Raises:
+        MessagingError: Instead of the database's error.
+    """
+    try:
+        yield
+    except (DBAPIError, PoolTimeoutError) as error:
+        cause = getattr(error, "orig", None) or error
+        reason = (str(cause).strip().splitlines() or ["no reason given"])[0]
+        raise MessagingError(f"The database fails: {reason}: run it again.") from error

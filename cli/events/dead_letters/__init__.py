@@ -1,0 +1,1 @@
+"""`messaging events dead-letters`: what was set aside; one file for each verb."""

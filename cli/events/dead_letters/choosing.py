@@ -1,0 +1,60 @@
+"""Which dead letters a verb is about: by name, by filter, or all."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+import click
+from sqlalchemy import Connection
+
+from cli.events.selecting import F, Name, filters, given, selection
+from events.selection import Letter, Place, Selection, letters
+from runtime.errors import MessagingError
+
+T = TypeVar("T")
+_NAMES = click.argument("names", metavar="[NAME]...", type=Name(), nargs=-1)
+_REASON = click.option("--reason", help="Whose reason holds this text.")
+_ALL = click.option("everything", "--all", is_flag=True, help="All that are parked.")
+
+
+class DeadLetterUnknownError(MessagingError):
+    """There is no such dead letter."""
+
+
+def chosen(function: F) -> F:
+    """Add names, filters and `--all`."""
+    return _NAMES(filters(_REASON(_ALL(function))))
+
+
+def selected(connection: Connection, named: dict[str, Any]) -> Selection:
+    """Return what `chosen` options select among what is parked.
+
+    Raises:
+        click.UsageError: Nothing was said, or both all and some.
+        DeadLetterUnknownError: A name is not that of a parked event.
+    """
+    names, reason = named.pop("names"), named.pop("reason")
+    everything = named.pop("everything")
+    some = bool(names) or reason is not None or given(named)
+    if everything == some:
+        raise click.UsageError("Name dead letters, or filter them, or say --all.")
+    for name in names:
+        one(connection, name, state="parked")
+    return selection(connection, named, status="parked", reason=reason, names=names)
+
+
+def one(connection: Connection, name: Place | UUID, *, state: str | None = None) -> Letter:
+    """Return the dead letter of this name.
+
+    Raises:
+        DeadLetterUnknownError: There is none, or several, or none in this state.
+    """
+    found = letters(connection, Selection(names=(name,), status=state), limit=2)
+    if not found:
+        kind = f"{state} dead letter" if state else "dead letter"
+        raise DeadLetterUnknownError(f"There is no {kind} {name}.")
+    if len(found) > 1:
+        places = " and ".join(str(letter.place) for letter in found)
+        raise DeadLetterUnknownError(f"{name} was set aside at {places}: name the place.")
+    return found[0]

@@ -1,0 +1,102 @@
+"""`messaging events dead-letters edit`."""
+
+from __future__ import annotations
+
+import json
+from io import BufferedReader
+from uuid import UUID
+
+import click
+import orjson
+from sqlalchemy import Engine
+
+from cli.events import connections
+from cli.events.dead_letters.choosing import one
+from cli.events.dead_letters.retry import Report, run, show
+from cli.events.selecting import Name
+from events import checkpoints, parked
+from events.changing import ChangeRefusedError, check_change
+from events.parked import Change
+from events.selection import Letter, Place, Selection
+from runtime.clock import utc_now
+from workers.retry_plan import held
+
+
+@click.command()
+@click.argument("name", type=Name())
+@click.option("--file", type=click.File("rb"), help="The changed copy, as JSON; - for stdin.")
+@click.option("--no-retry", is_flag=True, help="Only keep the copy; retry later.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
+def edit(
+    name: Place | UUID, *, file: BufferedReader | None, no_retry: bool, yes: bool, as_json: bool
+) -> None:
+    """Change a parked event and retry its conversation; the original is kept.
+
+    Without --file your editor opens, with what people wrote in it. Id, author, time, type and
+    conversation must stay as they are; the copy must be readable by its contract.
+
+    Exit code 0: applied, or refused by a rule. 1: refused as a copy, not confirmed, or the retry
+    failed: the copy is kept then.
+    """
+    state = connections.stack()
+    engine = connections.reading(state)
+    with connections.one_line(), engine.connect() as connection:
+        letter = one(connection, name, state="parked")
+    entry = _copy(letter, file)
+    envelope = check_change(
+        letter.original_entry or letter.entry,
+        entry,
+        partition=letter.place.partition,
+        partitions=state.record.event_partitions,
+    )
+    if not yes:
+        question = f"Put the changed copy in the place of {letter.place}?"
+        click.confirm(question, abort=True, err=True)
+    writer = connections.writing(state)
+    wanted = Change(
+        partition=letter.place.partition,
+        offset=letter.place.offset,
+        before=letter.entry,
+        entry=entry,
+        event_id=envelope.id,
+    )
+    _change(writer, wanted)
+    report = Report(dry_run=no_retry, conversations=0, events=0)
+    if not no_retry:
+        with connections.one_line(), engine.connect() as connection:
+            conversations = held(connection, Selection(names=(letter.place,)))
+        report.conversations = len(conversations)
+        report.events = sum(conversation.events for conversation in conversations)
+        run(writer, conversations, report, rate=None)
+    elif not as_json:
+        click.echo(f"{letter.place} is changed and still parked.")
+        return
+    show(report, as_json=as_json)
+
+
+def _copy(letter: Letter, file: BufferedReader | None) -> bytes:
+    if file is not None:
+        return _compact(file.read())
+    try:
+        readable = json.dumps(orjson.loads(letter.entry), indent=2, ensure_ascii=False)
+    except orjson.JSONDecodeError:
+        readable = letter.entry.decode("utf-8", "backslashreplace")
+    changed = click.edit(readable, extension=".json")
+    if changed is None:
+        raise ChangeRefusedError("Nothing was changed.")
+    return _compact(changed.encode())
+
+
+def _compact(copy: bytes) -> bytes:
+    try:
+        return orjson.dumps(orjson.loads(copy))
+    except orjson.JSONDecodeError as error:
+        raise ChangeRefusedError(f"The changed copy is no JSON: {error}.") from error
+
+
+def _change(engine: Engine, wanted: Change) -> None:
+    with connections.one_line(), engine.begin() as transaction:
+        checkpoints.await_lock(transaction, wanted.partition)
+        if not parked.change(transaction, wanted, now=utc_now()):
+            raise ChangeRefusedError("Somebody else has changed or retried it meanwhile.")

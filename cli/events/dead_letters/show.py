@@ -1,0 +1,82 @@
+"""`messaging events dead-letters list` and `show`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+import click
+
+from cli.events import connections, shown
+from cli.events.dead_letters.choosing import one
+from cli.events.selecting import Name, filters, selection
+from cli.events.tables import table
+from events.selection import BEGINNING, Place, letters
+
+
+@click.command("list")
+@filters
+@click.option("--reason", help="Whose reason holds this text.")
+@click.option(
+    "--state",
+    type=click.Choice(["parked", "retried", "discarded", "any"]),
+    default="parked",
+    show_default=True,
+)
+@click.option("--causes", is_flag=True, help="Not those that only wait behind another.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--after", help="Behind this place: the next page.")
+@click.option("as_json", "--json", is_flag=True, help="Print JSON instead of a table.")
+def list_(
+    *,
+    reason: str | None,
+    state: str,
+    causes: bool,
+    limit: int,
+    after: str | None,
+    as_json: bool,
+    **named: Any,
+) -> None:
+    """List dead letters, by partition and offset, a page at a time."""
+    try:
+        behind = Place.parse(after) if after else BEGINNING
+    except ValueError:
+        raise click.BadParameter(f"--after {after!r} is no place.") from None
+    engine = connections.reading(connections.stack())
+    status = None if state == "any" else state
+    with connections.one_line(), engine.connect() as connection:
+        chosen = selection(connection, named, status=status, reason=reason, causes=causes)
+        found = letters(connection, chosen, after=behind, limit=limit + 1)
+    page = [shown.letter(letter) for letter in found[:limit]]
+    following = page[-1]["place"] if len(found) > limit else None
+    if as_json:
+        click.echo(json.dumps({"dead_letters": page, "next": following}, indent=2))
+        return
+    _print(page)
+    if following:
+        click.echo(f"More: --after {following}")
+
+
+@click.command()
+@click.argument("name", type=Name())
+@click.option("--show-text", is_flag=True, help="Show what people wrote.")
+@click.option("as_json", "--json", is_flag=True, help="Print JSON on one line.")
+def show(name: Place | UUID, *, show_text: bool, as_json: bool) -> None:
+    """Show one dead letter: its entry as it was found, why and where it failed."""
+    engine = connections.reading(connections.stack())
+    with connections.one_line(), engine.connect() as connection:
+        found = shown.whole_letter(one(connection, name), text=show_text)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    traceback = found.pop("traceback")
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    if traceback:
+        click.echo(f"\n{traceback.rstrip()}")
+
+
+def _print(page: list[dict[str, Any]]) -> None:
+    titles = ("place", "parked", "state", "tries", "type", "conversation", "reason")
+    columns = ("place", "parked_at", "state", "attempts", "type", "conversation_id", "reason")
+    click.echo(table(titles, [[row[column] for column in columns] for row in page]))

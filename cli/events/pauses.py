@@ -1,0 +1,73 @@
+"""`messaging events pause` and `resume`: stop applying a partition's events, and go on."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from sqlalchemy import Engine
+
+from cli.events import connections
+from events import pauses
+from local_stack.state import State
+from runtime.clock import utc_now
+from runtime.ids import Partition
+
+_WHICH = click.argument("which", metavar="PARTITION|all")
+_JSON = click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
+
+
+@click.command()
+@_WHICH
+@click.option("--reason", default="paused by an operator", show_default=True, help="Why.")
+@_JSON
+def pause(which: str, *, reason: str, as_json: bool) -> None:
+    """Apply nothing more of a partition, or of all, until `resume`.
+
+    Commands are accepted all the same, and wait. A batch that is being applied is awaited: once
+    this ends, nothing of the partition is applied.
+    """
+    state = connections.stack()
+    engine = connections.writing(state)
+    changed = set[Partition]()
+    for partition in _partitions(state, which):
+        # One by one: a batch in one partition holds up no other.
+        with connections.one_line(), engine.begin() as transaction:
+            changed |= pauses.pause(transaction, [partition], reason=reason, now=utc_now())
+    _show("paused", changed, engine, as_json=as_json)
+
+
+@click.command()
+@_WHICH
+@_JSON
+def resume(which: str, *, as_json: bool) -> None:
+    """Apply a partition's events again, or all partitions'; it begins within three seconds.
+
+    Poison of before no longer counts against the limit that stops a partition.
+    """
+    state = connections.stack()
+    engine = connections.writing(state)
+    changed = set[Partition]()
+    for partition in _partitions(state, which):
+        with connections.one_line(), engine.begin() as transaction:
+            changed |= pauses.resume(transaction, [partition], now=utc_now())
+    _show("resumed", changed, engine, as_json=as_json)
+
+
+def _partitions(state: State, which: str) -> list[Partition]:
+    count = state.record.event_partitions
+    if which == "all":
+        return list(map(Partition, range(count)))
+    if not which.isdecimal() or int(which) >= count:
+        raise click.BadParameter(f"{which!r}: give a partition from 0 to {count - 1}, or all.")
+    return [Partition(int(which))]
+
+
+def _show(done: str, changed: set[Partition], engine: Engine, *, as_json: bool) -> None:
+    with connections.one_line(), engine.connect() as connection:
+        now = [pause.partition for pause in pauses.paused(connection)]
+    if as_json:
+        click.echo(json.dumps({done: sorted(changed), "now_paused": now}))
+        return
+    names = ", ".join(map(str, sorted(changed)))
+    click.echo(f"{done.capitalize()}: {names or 'none; that is how it was already'}")

@@ -1,0 +1,107 @@
+"""How events and dead letters are printed: what people wrote only if it was asked for."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from events.contracts.redaction import TEXT_FIELDS
+from events.selection import Letter, Logged
+from runtime.clock import rfc3339
+
+HIDDEN = "(hidden: see it with --show-text)"
+
+
+def event(logged: Logged, *, text: bool) -> dict[str, Any]:
+    """Return a row of the event log as JSON."""
+    return {
+        "place": str(logged.place),
+        "partition": logged.place.partition,
+        "offset": str(logged.place.offset),
+        "id": str(logged.id),
+        "type": logged.type,
+        "conversation_id": _id(logged.conversation_id),
+        "actor_id": str(logged.actor_id),
+        "position": logged.position,
+        "outcome": logged.outcome,
+        "reason": logged.reason,
+        "occurred_at": rfc3339(logged.occurred_at),
+        "recorded_at": rfc3339(logged.recorded_at),
+        "request_id": logged.request_id,
+        "traceparent": logged.traceparent,
+        "data": logged.data if text else hide(logged.data),
+    }
+
+
+def letter(found: Letter) -> dict[str, Any]:
+    """Return a dead letter as JSON, without its entry and traceback."""
+    return {
+        "place": str(found.place),
+        "partition": found.place.partition,
+        "offset": str(found.place.offset),
+        "event_id": _id(found.event_id),
+        "type": found.type or _type(found.entry),
+        "conversation_id": _id(found.conversation_id),
+        "actor_id": _id(found.actor_id),
+        "state": found.state,
+        "reason": found.reason,
+        "attempts": found.attempts,
+        "parked_at": rfc3339(found.parked_at),
+        "updated_at": rfc3339(found.updated_at),
+        "edited": found.original_entry is not None,
+    }
+
+
+def whole_letter(found: Letter, *, text: bool) -> dict[str, Any]:
+    """Return a dead letter as JSON, with entries and traceback."""
+    return {
+        **letter(found),
+        "traceback": found.traceback if text else _without_detail(found.traceback),
+        "entry": entry(found.entry, text=text),
+        "original_entry": found.original_entry and entry(found.original_entry, text=text),
+    }
+
+
+def entry(found: bytes, *, text: bool) -> Any:
+    """Return an entry as JSON; base64 where it is none."""
+    try:
+        attributes = orjson.loads(found)
+    except orjson.JSONDecodeError:
+        return {"base64": base64.b64encode(found).decode() if text else HIDDEN}
+    if text:
+        return attributes
+    if not isinstance(attributes, dict):
+        return HIDDEN
+    data = attributes.get("data")
+    # Of what type it may be: an unreadable one may hold its text anywhere.
+    return {**attributes, "data": hide(data) if isinstance(data, dict) else HIDDEN}
+
+
+def hide(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event's fields without a person's text."""
+    return {name: HIDDEN if name in TEXT_FIELDS else value for name, value in data.items()}
+
+
+def _without_detail(traceback: str | None) -> str | None:
+    """Return a traceback without the lines in which Postgres quotes the row that it refused."""
+    if traceback is None:
+        return None
+    lines = traceback.splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("DETAIL:", "CONTEXT:")))
+
+
+def _type(found: bytes) -> str | None:
+    try:
+        attributes = orjson.loads(found)
+    except orjson.JSONDecodeError:
+        return None
+    return (
+        str(attributes["type"]) if isinstance(attributes, dict) and "type" in attributes else None
+    )
+
+
+def _id(found: object) -> str | None:
+    return None if found is None else str(found)

@@ -1,0 +1,257 @@
+"""The event log as CloudEvents, one JSON object a line: what `export` writes and `import` reads.
+
+The first line says what follows, the last one that nothing is missing. In between, by partition:
+its checkpoint, its events in order, its dead letters. Extension attributes hold what the log adds
+to an event.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+
+from events.checkpoints import Checkpoint
+from events.contracts.base import PoisonEventError
+from events.contracts.envelope import READERS, read_event
+from events.contracts.offsets import Offset
+from events.selection import Letter, Logged, Place
+from runtime.clock import parse_rfc3339, rfc3339
+from runtime.errors import MessagingError
+from runtime.ids import Partition
+
+_SOURCE = "/event-log/v1"
+HEADER = "messaging.export.begun.v1"
+CHECKPOINT = "messaging.export.checkpoint.v1"
+DEAD_LETTER = "messaging.export.dead-letter.v1"
+END = "messaging.export.ended.v1"
+
+
+class ArchiveError(MessagingError):
+    """This is no export of an event log, or it is damaged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What an export holds.
+
+    Attributes:
+        id: Names it.
+        partitions: How many partitions the events were queued in.
+        events: Rows of the log.
+        complete: Whether it is the whole log: what a filter selected cannot be imported.
+        made_at: When.
+    """
+
+    id: UUID
+    partitions: int
+    events: int
+    complete: bool
+    made_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """How many events and dead letters lie before the last line."""
+
+    events: int
+    letters: int
+
+
+Item = Header | Checkpoint | Logged | Letter | End
+
+
+def header_line(header: Header) -> bytes:
+    """Return the first line."""
+    data = {
+        "partitions": header.partitions,
+        "events": header.events,
+        "complete": header.complete,
+    }
+    return _line(str(header.id), HEADER, header.made_at, data)
+
+
+def checkpoint_line(checkpoint: Checkpoint, header: Header) -> bytes:
+    """Return the line that begins a partition."""
+    data = {"number": checkpoint.number}
+    place = Place(checkpoint.partition, checkpoint.offset)
+    return _line(f"{header.id}/{place}", CHECKPOINT, header.made_at, data, place=place)
+
+
+def letter_line(letter: Letter) -> bytes:
+    """Return a dead letter's line."""
+    original = letter.original_entry
+    data = {
+        "event_id": letter.event_id,
+        "conversation_id": letter.conversation_id,
+        "state": letter.state,
+        "reason": letter.reason,
+        "traceback": letter.traceback,
+        "attempts": letter.attempts,
+        "updated_at": rfc3339(letter.updated_at),
+        "entry": base64.b64encode(letter.entry).decode(),
+        "original_entry": None if original is None else base64.b64encode(original).decode(),
+    }
+    name = f"dead-letter/{letter.place}"
+    return _line(name, DEAD_LETTER, letter.parked_at, data, place=letter.place)
+
+
+def end_line(header: Header, end: End) -> bytes:
+    """Return the last line."""
+    data = {"events": end.events, "dead_letters": end.letters}
+    return _line(f"{header.id}/end", END, header.made_at, data)
+
+
+def event_line(row: Logged) -> bytes:
+    """Return the line of a row of the log."""
+    reader = READERS.get(row.type)
+    attributes = {
+        "specversion": "1.0",
+        "id": row.id,
+        "source": reader.contract.SOURCE if reader else "/command/v1",
+        "type": row.type,
+        "time": rfc3339(row.occurred_at),
+        "partitionkey": _partition_key(row),
+        "actor": row.actor_id,
+        "requestid": row.request_id,
+        "traceparent": row.traceparent,
+        "partition": row.place.partition,
+        "offset": str(row.place.offset),
+        "outcome": row.outcome,
+        "position": row.position,
+        "reason": row.reason,
+        "recorded": rfc3339(row.recorded_at),
+        "conversation": row.conversation_id,
+        "message": row.message_id,
+        "datacontenttype": "application/json",
+        "data": row.data,
+    }
+    present = {name: value for name, value in attributes.items() if value is not None}
+    return orjson.dumps(present, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def read_line(line: bytes) -> Item:
+    """Read what one of the functions above wrote.
+
+    Raises:
+        ArchiveError: It is none of their lines.
+    """
+    try:
+        attributes = orjson.loads(line)
+        ours = attributes.get("source") == _SOURCE
+        return _READ[attributes["type"]](attributes) if ours else _read_event(attributes)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ArchiveError(f"A line is not one of an export: {error!r}.") from error
+
+
+def _line(
+    name: str, kind: str, moment: datetime, data: Mapping[str, Any], *, place: Place | None = None
+) -> bytes:
+    where = {"partition": place.partition, "offset": str(place.offset)} if place else {}
+    attributes = {
+        "specversion": "1.0",
+        "id": name,
+        "source": _SOURCE,
+        "type": kind,
+        "time": rfc3339(moment),
+        **where,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    return orjson.dumps(attributes, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _partition_key(row: Logged) -> UUID:
+    try:
+        return read_event(row.type, row.data).partition_key
+    except PoisonEventError:
+        # Of poison the log holds no fields.
+        return row.conversation_id or row.message_id or row.actor_id
+
+
+def _read_header(attributes: Mapping[str, Any]) -> Header:
+    data = attributes["data"]
+    return Header(
+        id=UUID(attributes["id"]),
+        partitions=int(data["partitions"]),
+        events=int(data["events"]),
+        complete=data["complete"] is True,
+        made_at=parse_rfc3339(attributes["time"]),
+    )
+
+
+def _read_checkpoint(attributes: Mapping[str, Any]) -> Checkpoint:
+    place = _place(attributes)
+    number = int(attributes["data"]["number"])
+    return Checkpoint(partition=place.partition, offset=place.offset, number=number)
+
+
+def _read_letter(attributes: Mapping[str, Any]) -> Letter:
+    data = attributes["data"]
+    original = data["original_entry"]
+    return Letter(
+        place=_place(attributes),
+        event_id=_id(data["event_id"]),
+        conversation_id=_id(data["conversation_id"]),
+        type=None,
+        actor_id=None,
+        state=data["state"],
+        reason=data["reason"],
+        traceback=data["traceback"],
+        attempts=data["attempts"],
+        parked_at=parse_rfc3339(attributes["time"]),
+        updated_at=parse_rfc3339(data["updated_at"]),
+        entry=base64.b64decode(data["entry"]),
+        original_entry=None if original is None else base64.b64decode(original),
+    )
+
+
+def _read_end(attributes: Mapping[str, Any]) -> End:
+    data = attributes["data"]
+    return End(events=int(data["events"]), letters=int(data["dead_letters"]))
+
+
+def _read_event(attributes: Mapping[str, Any]) -> Logged:
+    return Logged(
+        place=_place(attributes),
+        id=UUID(attributes["id"]),
+        type=attributes["type"],
+        conversation_id=_id(attributes.get("conversation")),
+        actor_id=UUID(attributes["actor"]),
+        message_id=_id(attributes.get("message")),
+        position=attributes.get("position"),
+        outcome=_outcome(attributes["outcome"]),
+        reason=attributes.get("reason"),
+        data=dict(attributes["data"]),
+        request_id=attributes.get("requestid"),
+        traceparent=attributes.get("traceparent"),
+        occurred_at=parse_rfc3339(attributes["time"]),
+        recorded_at=parse_rfc3339(attributes["recorded"]),
+    )
+
+
+def _outcome(value: Any) -> Literal["applied", "rejected", "parked"]:
+    if value not in ("applied", "rejected", "parked"):
+        raise ValueError(f"no outcome: {value!r}")
+    return value  # type: ignore[no-any-return]  # one of the three
+
+
+def _place(attributes: Mapping[str, Any]) -> Place:
+    return Place(Partition(int(attributes["partition"])), Offset.parse(attributes["offset"]))
+
+
+def _id(value: str | None) -> UUID | None:
+    return None if value is None else UUID(value)
+
+
+_READ: Mapping[str, Callable[[Mapping[str, Any]], Item]] = {
+    HEADER: _read_header,
+    CHECKPOINT: _read_checkpoint,
+    DEAD_LETTER: _read_letter,
+    END: _read_end,
+}

@@ -1,0 +1,198 @@
+"""What operators do to dead letters: retry, change, discard; in order within a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from events.contracts.offsets import Offset
+from events.queue import Entry
+from runtime.ids import Partition
+
+_KEYS = text(
+    """
+    SELECT d."offset", d.conversation_id, e.message_id
+    FROM event_log.dead_letter AS d
+    LEFT JOIN event_log.event AS e ON e.partition = d.partition AND e."offset" = d."offset"
+    WHERE d.partition = :partition AND d.state = 'parked' ORDER BY d."offset"
+    """
+)
+_ENTRIES = text(
+    """
+    SELECT "offset", entry FROM event_log.dead_letter
+    WHERE partition = :partition AND "offset" = ANY(:offsets) AND state = 'parked'
+    ORDER BY "offset"
+    """
+)
+_RETRIED = text(
+    """
+    UPDATE event_log.dead_letter
+    SET state = 'retried', attempts = attempts + 1, updated_at = :now
+    WHERE partition = :partition AND "offset" = ANY(:offsets)
+    """
+)
+_FAILED = text(
+    """
+    UPDATE event_log.dead_letter
+    SET attempts = attempts + 1, reason = :reason, traceback = :traceback, updated_at = :now
+    WHERE partition = :partition AND "offset" = :offset
+    """
+)
+# An event that named a message whose sending was parked too is known by its conversation from now
+# on: what comes next in the conversation must still wait behind it.
+_NAME_CONVERSATIONS = text(
+    """
+    UPDATE event_log.dead_letter AS d SET conversation_id = m.conversation_id
+    FROM event_log.event AS e JOIN read_model.message AS m ON m.id = e.message_id
+    WHERE d.partition = :partition AND d.state = 'parked' AND d."offset" = ANY(:offsets)
+        AND e.partition = d.partition AND e."offset" = d."offset"
+        AND d.conversation_id IS DISTINCT FROM m.conversation_id
+    """
+)
+_DISCARD = text(
+    """
+    UPDATE event_log.dead_letter SET state = 'discarded', updated_at = :now
+    WHERE partition = :partition AND "offset" = ANY(:offsets) AND state = 'parked'
+    """
+)
+_CHANGE = text(
+    """
+    UPDATE event_log.dead_letter
+    SET original_entry = coalesce(original_entry, entry), entry = :entry, event_id = :event_id,
+        updated_at = :now
+    WHERE partition = :partition AND "offset" = :offset AND state = 'parked' AND entry = :before
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A parked event and the ids by which others wait behind it."""
+
+    offset: Offset
+    keys: tuple[UUID, ...]
+
+
+def waiting(connection: Connection, partition: Partition) -> list[Waiting]:
+    """Return all parked events of `partition`, in order."""
+    rows = connection.execute(_KEYS, {"partition": partition})
+    return [
+        Waiting(Offset.parse(row[0]), tuple(key for key in row[1:] if key is not None))
+        for row in rows
+    ]
+
+
+def groups(parked: Iterable[Waiting]) -> list[list[Offset]]:
+    """Return what waits behind one another: conversations, in order, each event in one group.
+
+    A group is all that is connected by common ids: an unreadable edit is known by its message
+    alone, a later one by message and conversation.
+    """
+    leaders: dict[UUID, UUID] = {}
+
+    def leader(key: UUID) -> UUID:
+        while (above := leaders.setdefault(key, key)) != key:
+            leaders[key] = leaders.setdefault(above, above)
+            key = above
+        return key
+
+    letters = list(parked)
+    for letter in letters:
+        for key in letter.keys[1:]:
+            leaders[leader(key)] = leader(letter.keys[0])
+    found: dict[UUID | Offset, list[Offset]] = {}
+    for letter in letters:
+        # Without an id nothing waits behind it.
+        name = leader(letter.keys[0]) if letter.keys else letter.offset
+        found.setdefault(name, []).append(letter.offset)
+    return list(found.values())
+
+
+def entries(
+    transaction: Connection, partition: Partition, offsets: Collection[Offset]
+) -> list[Entry]:
+    """Return the entries of parked events, in order; their numbers are of no account any more."""
+    rows = transaction.execute(_ENTRIES, _named(partition, offsets))
+    return [Entry(offset=Offset.parse(row[0]), number=0, envelope=bytes(row[1])) for row in rows]
+
+
+def mark_retried(
+    transaction: Connection, partition: Partition, offsets: Sequence[Offset], *, now: datetime
+) -> None:
+    """Say that these events took effect, or were refused, after all."""
+    transaction.execute(_RETRIED, {**_named(partition, offsets), "now": now})
+
+
+def mark_failed(
+    transaction: Connection,
+    partition: Partition,
+    offset: Offset,
+    *,
+    reason: str,
+    traceback: str,
+    now: datetime,
+) -> None:
+    """Say why an event could not be applied this time either."""
+    values = {
+        "partition": partition,
+        "offset": offset.sortable(),
+        "reason": reason,
+        "traceback": traceback,
+        "now": now,
+    }
+    transaction.execute(_FAILED, values)
+
+
+def name_conversations(
+    transaction: Connection, partition: Partition, offsets: Collection[Offset]
+) -> None:
+    """Let events that stay parked hold their conversations where these are known by now."""
+    if offsets:
+        transaction.execute(_NAME_CONVERSATIONS, _named(partition, offsets))
+
+
+def discard(
+    transaction: Connection, partition: Partition, offsets: Collection[Offset], *, now: datetime
+) -> int:
+    """Give these events up; return how many. The caller holds the lock on the checkpoint."""
+    return transaction.execute(_DISCARD, {**_named(partition, offsets), "now": now}).rowcount
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A changed copy of a parked event.
+
+    Attributes:
+        partition: Its partition.
+        offset: Its place there.
+        before: The entry that was changed.
+        entry: What it shall be.
+        event_id: The id that it has now.
+    """
+
+    partition: Partition
+    offset: Offset
+    before: bytes
+    entry: bytes
+    event_id: UUID
+
+
+def change(transaction: Connection, wanted: Change, *, now: datetime) -> bool:
+    """Replace a parked event's entry, keep the original; False where it is not as it was."""
+    values = {
+        "partition": wanted.partition,
+        "offset": wanted.offset.sortable(),
+        "before": wanted.before,
+        "entry": wanted.entry,
+        "event_id": wanted.event_id,
+        "now": now,
+    }
+    return transaction.execute(_CHANGE, values).rowcount == 1
+
+
+def _named(partition: Partition, offsets: Collection[Offset]) -> dict[str, object]:
+    return {"partition": partition, "offsets": [offset.sortable() for offset in offsets]}

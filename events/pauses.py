@@ -1,0 +1,73 @@
+"""Pauses: partitions of which nothing is applied for now, by an operator's order or by the limit.
+
+They are kept with the checkpoint, whose lock the projector holds: once a pause is committed, no
+further event of the partition is applied. Commands are accepted all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from runtime.ids import Partition
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause:
+    """A partition that is paused: since when, and why."""
+
+    partition: Partition
+    since: datetime
+    reason: str
+
+
+_PAUSE = text(
+    """
+    UPDATE event_log.checkpoint SET paused_at = :now, pause_reason = :reason
+    WHERE partition = ANY(CAST(:partitions AS int[])) AND pause_reason IS NULL
+    RETURNING partition
+    """
+)
+_RESUME = text(
+    """
+    UPDATE event_log.checkpoint SET paused_at = NULL, pause_reason = NULL, resumed_at = :now
+    WHERE partition = ANY(CAST(:partitions AS int[])) AND pause_reason IS NOT NULL
+    RETURNING partition
+    """
+)
+_PAUSED = text(
+    """
+    SELECT partition, paused_at, pause_reason FROM event_log.checkpoint
+    WHERE pause_reason IS NOT NULL ORDER BY partition
+    """
+)
+
+
+def pause(
+    transaction: Connection, partitions: Collection[int], *, reason: str, now: datetime
+) -> set[Partition]:
+    """Pause `partitions`; return those that were not paused before, which keep their reason."""
+    values = {"partitions": list(partitions), "reason": reason, "now": now}
+    return set(map(Partition, transaction.execute(_PAUSE, values).scalars()))
+
+
+def resume(
+    transaction: Connection, partitions: Collection[int], *, now: datetime
+) -> set[Partition]:
+    """Let `partitions` go on; return those that were paused.
+
+    The sweep rings them. Poison of before no longer counts against the limit.
+    """
+    values = {"partitions": list(partitions), "now": now}
+    return set(map(Partition, transaction.execute(_RESUME, values).scalars()))
+
+
+def paused(connection: Connection) -> list[Pause]:
+    """Return all pauses, by partition."""
+    return [
+        Pause(partition=Partition(row[0]), since=row[1], reason=row[2])
+        for row in connection.execute(_PAUSED)
+    ]

@@ -1,0 +1,78 @@
+"""Tells what went wrong: a part that is away, an event that can never be applied, or neither."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from psycopg2 import InterfaceError, OperationalError
+from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from events.contracts.base import PoisonEventError
+from runtime.errors import MessagingError, UnavailableError
+
+# Wait and try again, for ever; set the event aside; try a few times, then set it aside.
+Fault = Literal["transient", "poison", "unknown"]
+
+# SQLSTATE classes (Postgres, Appendix A) that speak of the server or of others, not of the row.
+_TRANSIENT_CLASSES = frozenset(
+    {
+        "08",  # connection exception
+        "40",  # transaction rollback: serialization failure, deadlock detected
+        "53",  # insufficient resources: disk full, out of memory, too many connections
+        "57",  # operator intervention: statement timeout, shutdown, cannot connect now
+        "58",  # system error: input and output
+    }
+)
+_TRANSIENT_CODES = frozenset(
+    {
+        "25006",  # read-only transaction: a primary that became a standby
+        "25P03",  # idle in transaction for too long: this process was held up
+        "25P04",  # transaction timeout
+        "55006",  # object in use
+        "55P03",  # lock timeout
+        "XX001",  # data corrupted: no event's fault, and nothing to go on with
+        "XX002",  # index corrupted
+    }
+)
+_POISON_CLASSES = frozenset({"22", "23"})  # data exception, integrity constraint violation
+
+
+class PoisonLimitError(MessagingError):
+    """Too many of the recent events are poison: the fault may be ours."""
+
+
+def classify(error: BaseException) -> Fault:
+    """Return what kind of fault `error` tells of."""
+    if isinstance(error, PoisonEventError | PoisonLimitError):
+        return "poison"
+    if isinstance(error, UnavailableError | RedisError | PoolTimeoutError | MemoryError | OSError):
+        return "transient"
+    if isinstance(error, DBAPIError):
+        return _classify_database(error)
+    return "unknown"
+
+
+def _classify_database(error: DBAPIError) -> Fault:
+    code = getattr(error.orig, "pgcode", None)
+    if code is None:
+        # It never reached the server, or the server never answered.
+        lost = isinstance(error.orig, OperationalError | InterfaceError)
+        return "transient" if lost or error.connection_invalidated else "unknown"
+    if code in _TRANSIENT_CODES or code[:2] in _TRANSIENT_CLASSES:
+        return "transient"
+    if code[:2] in _POISON_CLASSES:
+        return "poison"
+    return "transient" if error.connection_invalidated else "unknown"
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without the statement that SQLAlchemy adds."""
+    return storable((str(error).strip().splitlines() or [type(error).__name__])[0])
+
+
+def storable(words: str) -> str:
+    """Return `words` as Postgres can store them, whatever an event had in it."""
+    escaped = words.encode("utf-8", "backslashreplace").decode()
+    return escaped.replace("\x00", "\\x00")
