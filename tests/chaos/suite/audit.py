@@ -62,9 +62,9 @@ def audit(traffic: Traffic, stack: RunningStack) -> Findings:
 def conversation(shown: Sequence[Message], one: Lane, other: Lane) -> Findings:
     """Compare a conversation as it is shown with what its two lanes sent."""
     positions = [message.position for message in shown]
+    missing = set(range(1, len(shown) + 1)) - set(positions)
     strangers = sum(message.sender not in {one.sender, other.sender} for message in shown)
-    gaps = len(set(range(1, len(shown) + 1)) ^ set(positions)) + len(positions)
-    total = Findings(gaps=gaps - len(set(positions)), invented=strangers)
+    total = Findings(gaps=len(missing), invented=strangers)
     for lane in (one, other):
         total += _lane([str(m.body) for m in shown if m.sender == lane.sender], lane)
     return total
