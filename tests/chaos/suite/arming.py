@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from local_stack import accounts
+from local_stack import accounts, processes
 from tests.debian_packages import NotToBeHadError, faketime_library
 from tests.running_stack import RunningStack
 
@@ -89,6 +89,13 @@ class Arms:
             text=True,
             check=False,
         )
+
+    def tidy(self) -> None:
+        """Remove what libfaketime shares in memory and cannot take away where it is killed."""
+        for path in Path("/dev/shm").glob("*faketime*_*"):
+            pid = path.name.rpartition("_")[2]
+            if pid.isdecimal() and processes.find(int(pid)) is None:
+                path.unlink(missing_ok=True)
 
     def _give_rights(self, path: Path) -> bool:
         digest = hashlib.sha256(self.password.encode()).hexdigest()

@@ -66,6 +66,7 @@ def armed(stack: RunningStack) -> Iterator[Victim]:
     victim = Victim(stack, arms)
     folder = stack.servers / "redis"
     with ExitStack() as undo:
+        undo.callback(arms.tidy)
         arms.prepare(stack)
         victim.stop("redis")
         undo.callback(_start_again, victim)
