@@ -39,6 +39,10 @@ check: ## Run linters, type checker and import rules, build the docs
 	.venv/bin/lint-imports
 	.venv/bin/mkdocs build --strict --quiet --site-dir build/site
 
+chaos: ## Break a stack at random under load: MESSAGES=, FAULTS=, SEED=
+	@scripts/set-up development
+	.venv/bin/python -m tests.chaos.suite
+
 bench: ## Measure the running stack
 	@scripts/set-up development
 	.venv/bin/python -m bench

@@ -19,15 +19,20 @@
 --       {'replayed', epoch, receipt, {offset ...}}
 --       {'appended', epoch, receipt, {offset ...}, {p whose bell this rang ...}}
 
+-- As many commands as may come at once, see command_api/schemas/batch.py.
+local LARGEST_BATCH = 500
+
 local function wait_of(key, rate, burst, cost)
   -- Generic cell rate algorithm (ITU-T I.371): the key holds the theoretical arrival time, us.
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
   local interval = 1000000 / rate
   local window = burst * interval
-  local arrival = tonumber(redis.call('GET', key) or now)
-  -- A clock that was stepped back must not lock the account out.
-  arrival = math.min(math.max(arrival, now), now + window)
+  local arrival = math.max(tonumber(redis.call('GET', key) or now), now)
+  if arrival > now + math.max(window, LARGEST_BATCH * interval) then
+    -- Nobody can have come so far: the clock was stepped back, which must not lock anybody out.
+    arrival = now
+  end
   local next_arrival = arrival + cost * interval
   local excess = next_arrival - now - math.max(window, cost * interval)
   if excess > 0 then

@@ -122,12 +122,13 @@ class EventQueue:
 
     def ring(self, partition: Partition) -> bool:
         """Set the bell; True where it was silent, so that the caller has to wake a projector."""
+        lifetime_ms = self._settings.bell_ttl_seconds * 1000
         with _unavailable_instead():
-            return bool(
-                self._redis.set(
-                    bell_key(partition), "1", nx=True, px=self._settings.bell_ttl_seconds * 1000
-                )
-            )
+            rung = bool(self._redis.set(bell_key(partition), "1", nx=True, px=lifetime_ms))
+            if not rung:
+                # Where Redis's clock was stepped back, it would ring that much longer.
+                self._redis.pexpire(bell_key(partition), lifetime_ms, lt=True)
+        return rung
 
     def keep_bell(self, partition: Partition) -> None:
         """Keep a bell that is set from running out while its partition is attended to."""

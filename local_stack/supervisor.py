@@ -228,8 +228,10 @@ class _UnixTransport(xmlrpc.client.Transport):
         super().__init__()
         self._path = path
 
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002  # the base's
-        return _UnixConnection(self._path)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        # Kept where the base keeps it, which so closes it.
+        self._connection = host, _UnixConnection(self._path)
+        return self._connection[1]
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -10,6 +10,7 @@ from events.append import QueueFullError, QueueUnavailableError
 from events.opening import PartitionCountError, ensure_open
 from events.queue import EventQueue
 from runtime.clock import utc_now
+from runtime.ids import Partition
 from tests.projector.conftest import SETTINGS, Harness
 from tests.projector.test_projector import Pair
 from workers.sweep import sweep
@@ -109,6 +110,21 @@ def test_a_sweep_rings_what_is_behind_once_and_trims_what_is_old(harness: Harnes
     assert run(-3_600) == 0
     # The checkpoint's own entry may stay; nothing else does.
     assert harness.queue._redis.xlen(f"queue:{partition}") <= 1
+
+
+def test_a_bell_that_rings_too_long_since_the_clock_was_stepped_back_is_cut_short(
+    harness: Harness,
+) -> None:
+    partition = Partition(0)
+    client = harness.queue._redis
+    harness.queue.clear_bell(partition)
+    assert harness.queue.ring(partition)
+    client.pexpire(f"bell:{partition}", 3_600_000)
+    assert not harness.queue.ring(partition)  # A sweep.
+    assert client.pttl(f"bell:{partition}") <= SETTINGS.bell_ttl_seconds * 1000
+    client.pexpire(f"bell:{partition}", 100)
+    assert not harness.queue.ring(partition)
+    assert client.pttl(f"bell:{partition}") <= 100  # Never made longer.
 
 
 def sweep_once(harness: Harness, retention_seconds: int = 86_400) -> None:

@@ -221,3 +221,20 @@ def test_a_redis_that_is_away_refuses() -> None:
     with pytest.raises(QueueUnavailableError):
         EventQueue(client, QUEUE).append([in_partition(0)], terms())
     client.close()
+
+
+def test_a_clock_that_was_stepped_back_locks_nobody_out(queue: EventQueue, redis: Redis) -> None:
+    queue.append([in_partition(0)], terms())
+    seconds, microseconds = redis.time()
+    # What the account's last command left when the clock was an hour ahead of now.
+    redis.set(f"rate:{ACCOUNT}", (seconds + 3_600) * 1_000_000 + microseconds)
+    queue.append([in_partition(0)], terms())
+    assert len(entries(queue)) == 2
+
+
+def test_a_batch_beyond_the_burst_is_not_taken_for_a_clock_stepped_back(queue: EventQueue) -> None:
+    slow = replace(terms(), rate=RateLimit(per_second=1, burst=1))
+    queue.append([in_partition(0) for _ in range(500)], slow)
+    with pytest.raises(CommandRateError) as refused:
+        queue.append([in_partition(0)], slow)
+    assert refused.value.retry_after > 490

@@ -1,0 +1,1 @@
+"""Faults at random under load, and then what became of every message: `make chaos`."""
