@@ -84,6 +84,23 @@ class Checkpoint(Base):
     updated_at: Mapped[datetime] = mapped_column(_TIME)
 
 
+class Canary(Base):
+    """How far the canaries of a partition came; they are in no log.
+
+    `appended_offset` is of the one sent last; the others are of the one applied last, written in the
+    transaction that moved the checkpoint past it. Each is null where there was none yet.
+    """
+
+    __tablename__ = "canary"
+    __table_args__ = _SCHEMA
+
+    partition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    appended_offset: Mapped[str | None] = mapped_column(_OFFSET)
+    offset: Mapped[str | None] = mapped_column(_OFFSET)
+    sent_at: Mapped[datetime | None] = mapped_column(_TIME)
+    applied_at: Mapped[datetime | None] = mapped_column(_TIME)
+
+
 class DeadLetter(Base):
     """An event set aside, with why; the later ones of its conversation wait behind it.
 
