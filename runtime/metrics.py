@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 CounterName = Literal[
@@ -85,7 +86,27 @@ def _counter(
         segment=segment,
         help=text,
         labels=labels,
-        values={label: values for label in labels},
+        values=dict.fromkeys(labels, values),
+    )
+
+
+def _histogram(
+    name: HistogramName,
+    segment: Segment,
+    text: str,
+    *,
+    labels: tuple[Label, ...] = (),
+    values: Mapping[Label, tuple[str, ...]] = MappingProxyType({}),
+    buckets: tuple[float, ...] = _LATENCIES,
+) -> Metric:
+    return Metric(
+        name=name,
+        kind="histogram",
+        segment=segment,
+        help=text,
+        labels=labels,
+        values=values,
+        buckets=buckets,
     )
 
 
@@ -110,29 +131,23 @@ EVENT_TYPES = (
 CATALOGUE: Mapping[MetricName, Metric] = {
     metric.name: metric
     for metric in (
-        Metric(
-            name="messaging_http_request_seconds",
-            kind="histogram",
-            segment="api",
-            help="Time from a request's arrival to its answer's head, by route and class of status.",
+        _histogram(
+            "messaging_http_request_seconds",
+            "api",
+            "From a request's arrival to its answer's head, by route and class of status.",
             labels=("route", "method", "status"),
-            buckets=_LATENCIES,
         ),
-        Metric(
-            name="messaging_token_wait_seconds",
-            kind="histogram",
-            segment="api",
-            help="Time that a query with consistency tokens waited for them; `late`: not shown yet.",
+        _histogram(
+            "messaging_token_wait_seconds",
+            "api",
+            "How long a query waited for its consistency tokens; `late`: in vain.",
             labels=("outcome",),
             values={"outcome": ("shown", "late")},
-            buckets=_LATENCIES,
         ),
-        Metric(
-            name="messaging_append_seconds",
-            kind="histogram",
-            segment="queue",
-            help="Time of one append to the event queue, the flush to disk included.",
-            buckets=_LATENCIES,
+        _histogram(
+            "messaging_append_seconds",
+            "queue",
+            "Time of one append to the event queue, the flush to disk included.",
         ),
         _counter(
             "messaging_appends_total",
@@ -182,19 +197,16 @@ CATALOGUE: Mapping[MetricName, Metric] = {
             "outcome",
             values=("applied", "rejected", "parked"),
         ),
-        Metric(
-            name="messaging_projection_batch_events",
-            kind="histogram",
-            segment="projection",
-            help="Entries of a batch, which is one transaction.",
+        _histogram(
+            "messaging_projection_batch_events",
+            "projection",
+            "Entries of a batch, which is one transaction.",
             buckets=_SIZES,
         ),
-        Metric(
-            name="messaging_projection_batch_seconds",
-            kind="histogram",
-            segment="projection",
-            help="Time of a batch, from the checkpoint's lock to the commit.",
-            buckets=_LATENCIES,
+        _histogram(
+            "messaging_projection_batch_seconds",
+            "projection",
+            "Time of a batch, from the checkpoint's lock to the commit.",
         ),
         _counter(
             "messaging_projection_retries_total",

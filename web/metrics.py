@@ -1,4 +1,4 @@
-"""Measures requests, and shows the metrics of a service at `/metrics`, which NGINX passes to nobody."""
+"""Measures requests, and shows a service's metrics at `/metrics`, which NGINX passes to nobody."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from runtime.clock import Clock
 from runtime.ids import Partition
 from runtime.logging import get_logger
 from workers.batch import Counts, Outcome, apply_batch
+from workers.measures import Batch, count_events
 
 _log = get_logger(__name__)
 # A worker gives other partitions their turn after this; the bell is rung for the rest.
@@ -130,6 +131,7 @@ class Projector:
         """Apply one batch; return up to where all is applied, None where another is at it."""
         entries: list[Entry] = []
         start = START
+        batch = Batch()
         try:
             with self._engine.begin() as transaction:
                 checkpoint = checkpoints.lock(transaction, partition)
@@ -148,6 +150,7 @@ class Projector:
             if not self._isolate(partition, start, entries, counts, error):
                 return None
         else:
+            batch.committed(len(entries))
             self._tell(partition, entries[-1].offset, outcome, counts)
         return entries[-1].offset
 
@@ -213,12 +216,14 @@ class Projector:
         poison: BaseException | None = None,
     ) -> bool:
         """Apply `entries` if the checkpoint still stands at `start`, right before them."""
+        batch = Batch()
         with self._engine.begin() as transaction:
             checkpoint = checkpoints.lock(transaction, partition)
             # To go on where the checkpoint is not would skip what lies between for ever.
             if checkpoint is None or checkpoint.offset != start:
                 return False
             outcome = self._apply(transaction, checkpoint, entries, poison)
+        batch.committed(len(entries))
         self._tell(partition, entries[-1].offset, outcome, counts)
         return True
 
@@ -229,7 +234,10 @@ class Projector:
         if self._notify is not None and outcome.counts.applied:
             self._notify(partition, reached)
         counts.add(outcome.counts)
-        _log.info("projection.committed", partition=partition, events=outcome.traces)
+        count_events(outcome.counts)
+        # A canary alone is not worth a line.
+        if outcome.recorded or outcome.letters:
+            _log.info("projection.committed", partition=partition, events=outcome.traces)
         for letter in outcome.poisoned:
             # Not the reason: a database's error may quote a value, and that may be a message.
             _log.error(

@@ -87,8 +87,8 @@ class Checkpoint(Base):
 class Canary(Base):
     """How far the canaries of a partition came; they are in no log.
 
-    `appended_offset` is of the one sent last; the others are of the one applied last, written in the
-    transaction that moved the checkpoint past it. Each is null where there was none yet.
+    `appended_offset` is of the one sent last; the others are of the one applied last, written in
+    the transaction that moved the checkpoint past it. Each is null where there was none yet.
     """
 
     __tablename__ = "canary"
