@@ -14,7 +14,7 @@ from typing import Any
 from runtime.meters import FOLDER
 
 # More than all routes and outcomes of a service need; see the test that counts.
-ALLOTTED_BYTES = 512 * 1024
+ALLOTTED_BYTES = 1024 * 1024
 _KINDS = ("counter", "histogram", "gauge_livesum")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -68,7 +68,7 @@ class Segments:
         now = self._clock()
         with self._engine.connect() as connection:
             known = checkpoints.read_all(connection)
-            parked: Mapping[int, int] = dict(connection.execute(_PARKED).tuples().all())
+            parked = {row[0]: row[1] for row in connection.execute(_PARKED)}
             paused = set(connection.execute(_PAUSED).scalars())
             sent = canaries.last_sent(connection)
         for checkpoint in known:
