@@ -109,7 +109,8 @@ class _Run:
             began_at = services.greet(http, service)
             book = stack.enter_context(kept(service.book))
             shown = stack.enter_context(screen(Console(stderr=True)))
-            troubles.tell = shown.trouble
+            # What fails once the demo stops is what was under way when its connection was closed.
+            troubles.tell = lambda text: None if stop.is_set() else shown.trouble(text)
             accounts = Accounts(client_factory(http, troubles, pause=stop.pause), book)
             self._demo = Demo(accounts, shown, stop=stop, began_at=began_at)
             try:

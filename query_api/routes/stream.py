@@ -25,6 +25,7 @@ _LAST_EVENT_ID = {
     "in": "header",
     "description": "The last `id` that you got: all that happened since is sent first.",
     "schema": {"type": "string", "format": "resume-id"},
+    "example": "AYDk4P-ZMgMAAAAaG9sZCB0aGUgbGluZQ",
 }
 # Whoever reads nothing for so long is cut off; NGINX does so after 30 s.
 _LONGEST_WRITE_S = 45.0
