@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -164,3 +166,21 @@ def test_prometheus_is_told_whom_to_ask(stack: RunningStack) -> None:
     for service in (*_APIS, *_WORKERS):
         assert f'"127.0.0.1:{stack.record["ports"][service]}"' in written
     assert (stack.state / "run/prometheus/alerts.yml").exists()
+
+
+_RUNBOOKS = ("lag-grows", "replica-lags", "failed-logins", "disk-fills")
+_ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", _RUNBOOKS)
+def test_the_commands_of_the_runbooks_run(stack: RunningStack, name: str) -> None:
+    page = (_ROOT / f"docs/runbooks/{name}.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        commands = block.replace("http://127.0.0.1:8080", stack.url)
+        commands = commands.replace(" .messaging", f" {stack.state}")
+        done = subprocess.run(
+            ["bash", "-c", commands], cwd=_ROOT, env=stack.environ, capture_output=True, text=True
+        )
+        assert (done.stderr, bool(done.stdout)) == ("", True), commands
