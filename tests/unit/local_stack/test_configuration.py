@@ -223,7 +223,8 @@ def test_the_gateways_user_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_canaries_may_be_switched_off_for_all_that_they_concern() -> None:
-    context = _context(**settings.read({"MESSAGING_CANARY_SECONDS": "0"}))
+    assert settings.read({"MESSAGING_CANARY_SECONDS": "0"}) == {"MESSAGING_CANARY_SECONDS": "0"}
+    context = _context(MESSAGING_CANARY_SECONDS="0")
     for told in (
         environments.of_beat(context),
         environments.of_worker(context, "worker-2"),
