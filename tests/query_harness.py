@@ -223,7 +223,8 @@ class World:
         """Apply an entry of the queue, readable or not."""
         partition = Partition(token.partition)
         with self._worker.begin() as transaction:
-            known = checkpoints.read(transaction, partition)
+            known = checkpoints.lock(transaction, partition)
+            assert known is not None
             number = known.number + 1
             found = [Entry(offset=token.offset, number=number, envelope=entry)]
             apply_batch(transaction, partition, found, now=utc_now(), poison=poison)

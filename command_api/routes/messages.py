@@ -27,6 +27,7 @@ from command_api.schemas.commands import DeletionSchema, EditMessageSchema, Send
 from events.contracts.messages import Changes
 from runtime.ids import MessageId
 from web.blueprints import ApiBlueprint
+from web.bodies import refuse_body
 
 messages = ApiBlueprint("messages", __name__, description="Send, edit and delete messages.")
 _SEND_EXAMPLE = {"to": "bob", "subject": "Tonight", "body": "The train leaves at 18:04."}
@@ -86,5 +87,7 @@ class Message(MethodView):
         Whether it exists and is one's own is decided when the event is applied; if not, its
         status becomes `rejected`.
         """
+        # Passed over, a body of {"for": "me"} would delete the message for everyone.
+        refuse_body("A deletion has no body: `?for=me` deletes for yourself alone.")
         command = DeleteMessage(message_id=MessageId(message_id), **fields)
         return accepted(delete_message(command, context_of({"for": command.audience})))

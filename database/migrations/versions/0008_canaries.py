@@ -2,7 +2,7 @@
 
 It only adds: code of before sends none, and knows none.
 
-Revision: 0008, after 0005.
+Revision: 0008, after 0006.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
