@@ -20,9 +20,8 @@ from events.dead_letters import DeadLetter
 from events.log import Recorded
 from events.queue import Entry
 from runtime.ids import Partition
-from workers import canaries
+from workers import canaries, spares
 from workers import facts as known_facts
-from workers import spares
 from workers.projections import read_model
 from workers.rules.decisions import ACCOUNT_DELETED, decide
 from workers.rules.facts import Facts
