@@ -75,7 +75,9 @@ def prepare(engine: Engine, header: Header, *, queued: Mapping[int, int], clock:
         if any(queued.values()) or not restoring.is_empty(transaction):
             raise NotEmptyError
         pauses.resume(transaction, range(partitions), now=clock())
-        pauses.pause(transaction, range(partitions), reason=_reason(header), now=clock())
+        pauses.pause(
+            transaction, range(partitions), by="import", reason=_reason(header), now=clock()
+        )
         return False
 
 

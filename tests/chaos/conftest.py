@@ -11,5 +11,6 @@ from tests.running_stack import RunningStack, running_stack
 
 @pytest.fixture(scope="session")
 def fragile() -> Iterator[RunningStack]:
-    with running_stack() as stack:
+    # With canaries, as people run it.
+    with running_stack(MESSAGING_CANARY_SECONDS="2", MESSAGING_CANARY_LIMIT="20") as stack:
         yield stack

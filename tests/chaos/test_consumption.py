@@ -1,0 +1,68 @@
+"""Readiness says when nothing comes through any more, and heals with the workers."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+import httpx
+import pytest
+
+from tests.running_stack import RunningStack, wait_until
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+
+_WORKERS = ("worker-1", "worker-2")
+
+
+def consumption(stack: RunningStack) -> dict[str, str]:
+    parts = httpx.get(f"{stack.url}/readyz", timeout=30).json().get("parts", {})
+    found: dict[str, str] = parts.get("consumption", {})
+    return found
+
+
+def ages(stack: RunningStack, service: str, node: str) -> list[float]:
+    port = stack.record["ports"][service]
+    page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    shown = rf'^messaging_canary_age_seconds{{node="{node}",partition="\d+"}} (\S+)$'
+    return [float(age) for age in re.findall(shown, page, re.MULTILINE)]
+
+
+def canaries_waiting(stack: RunningStack) -> int:
+    with stack.connect("operator") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT partition, number FROM event_log.checkpoint")
+        applied = dict(cursor.fetchall())
+    with stack.redis("worker") as redis:
+        numbers: dict[str, str] = redis.hgetall("queue:numbers")
+    return sum(int(numbers[str(partition)]) - applied[partition] for partition in applied)
+
+
+def test_canaries_come_through_to_primary_and_replica(fragile: RunningStack) -> None:
+    fragile.wait_ready(90)
+    assert consumption(fragile) == {"status": "ready"}
+    partitions = fragile.record["event_partitions"]
+    for service, node in (("worker-1", "primary"), ("query_api", "replica")):
+        assert len(ages(fragile, service, node)) == partitions
+    with fragile.connect("operator") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM event_log.event WHERE type LIKE 'canary%'")
+        assert cursor.fetchone() == (0,)
+
+
+def test_workers_that_stand_still_are_found_out_and_canaries_do_not_pile_up(
+    fragile: RunningStack,
+) -> None:
+    fragile.wait_ready(90)
+    frozen = [fragile.pid(name) for name in _WORKERS]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: consumption(fragile).get("status") == "unready", 120)
+        detail = consumption(fragile)["detail"]
+        assert re.match(r"No canary came through for \d+ s: partitions 0, 1, 2", detail)
+        assert canaries_waiting(fragile) <= fragile.record["event_partitions"]
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    fragile.wait_ready(120)
+    assert consumption(fragile) == {"status": "ready"}
