@@ -42,6 +42,7 @@ _NOTE_APPLIED = text(
 _APPENDED = text(
     "SELECT partition, appended_offset FROM event_log.canary WHERE appended_offset IS NOT NULL"
 )
+_APPLIED = text('SELECT partition, "offset" FROM event_log.canary WHERE "offset" IS NOT NULL')
 _SENT = text("SELECT partition, sent_at FROM event_log.canary WHERE sent_at IS NOT NULL")
 
 
@@ -73,6 +74,11 @@ def note_applied(
             "now": now,
         },
     )
+
+
+def applied(connection: Connection) -> dict[Partition, Offset]:
+    """Return of each partition the offset of the canary that was applied last."""
+    return {Partition(row[0]): Offset.parse(row[1]) for row in connection.execute(_APPLIED)}
 
 
 def last_sent(connection: Connection) -> dict[Partition, datetime]:

@@ -92,3 +92,11 @@ def set_apart(decoded: Sequence[Decoded]) -> tuple[list[Decoded], Canary | None]
         else:
             others.append((entry, envelope))
     return others, canary
+
+
+def is_canary(entry: Entry) -> bool:
+    """Return whether `entry` holds a canary, and so nothing of anybody's."""
+    try:
+        return isinstance(Envelope.decode(entry.envelope).event, CanarySent)
+    except PoisonEventError:
+        return False
