@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,11 +14,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, Row, text
+from structlog.testing import capture_logs
 
+from events import checkpoints
 from events.archive import ArchiveError
 from events.contracts.accounts import AccountDeleted
 from events.contracts.conversations import ConversationRead
 from events.contracts.messages import MessageDeleted, MessageEdited
+from events.contracts.offsets import START
 from events.opening import ensure_open
 from events.queue import EventQueue
 from local_stack.state import State
@@ -30,6 +34,7 @@ from tests.projector.conftest import SETTINGS, Harness, engine_of
 from tests.projector.mischief import POISON, message_of, put_entry, refusing
 from tests.projector.test_projector import Pair
 from tests.servers import Servers, running
+from workers import canaries
 from workers.restoring import NotEmptyError
 
 TABLES = (
@@ -161,6 +166,56 @@ def test_what_is_exported_and_imported_is_equal(
     told("dead-letters", "retry", "--conversation", str(history[1].conversation))
     history[1].harness = empty
     assert history[1].bodies()[-2:] == [POISON, "behind"]
+
+
+@pytest.mark.parametrize("later_ms", [0, 10**11], ids=["before now", "of a clock ahead"])
+def test_canaries_of_the_empty_service_are_passed_over(
+    harness: Harness,
+    pair: Pair,
+    stack_of_servers: State,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    later_ms: int,
+) -> None:
+    harness.append(*(pair.sent(f"{number}") for number in range(3)))
+    send_canaries(harness)
+    harness.drain_all()
+    exported = events("export", "-").stdout
+    assert "canary" not in exported
+    file = tmp_path / "log.jsonl"
+    file.write_text(re.sub(r'"offset":"(\d+)-', lambda m: later(m, later_ms), exported))
+    empty: Harness = request.getfixturevalue("empty")
+    for _ in range(5):
+        send_canaries(empty)
+        empty.drain_all()
+    send_canaries(empty)
+    assert told("import", str(file), "--yes")["events"] == exported.count('"message.sent.v1"')
+    assert events("log", "--limit", "1000").stdout.count("canary") == 0
+    with capture_logs() as logged:
+        ensure_open(empty.queue, empty.engine, clock=utc_now)
+        with empty.engine.connect() as connection:
+            known = checkpoints.read_all(connection)
+        numbers = empty.queue.numbers()
+        for checkpoint in known:
+            # What is appended from now on counts as behind what was imported.
+            assert (empty.queue.head(checkpoint.partition) or START) >= checkpoint.offset
+            assert numbers[checkpoint.partition] == checkpoint.number
+        pair.harness = empty
+        bodies = pair.bodies()
+        empty.append(pair.sent("after the move"))
+        assert send_canaries(empty) == SETTINGS.partitions
+        empty.drain_all()
+    assert pair.bodies() == [*bodies, "after the move"] == ["0", "1", "2", "after the move"]
+    assert not [line for line in logged if line["event"] == "projection.entries_missing"]
+
+
+def send_canaries(harness: Harness) -> int:
+    return canaries.send(harness.queue, harness.engine, clock=utc_now, wake=lambda _: None)
+
+
+def later(offset: re.Match[str], milliseconds: int) -> str:
+    made = int(offset[1])
+    return f'"offset":"{made + milliseconds if made else 0}-'
 
 
 def test_each_line_is_a_cloud_event(history: list[Pair], tmp_path: Path) -> None:
