@@ -22,11 +22,14 @@ def consumption(stack: RunningStack) -> dict[str, str]:
     return found
 
 
-def ages(stack: RunningStack, service: str, node: str) -> list[float]:
+def page(stack: RunningStack, service: str) -> str:
     port = stack.record["ports"][service]
-    page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    return httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+
+
+def ages(stack: RunningStack, service: str, node: str) -> list[float]:
     shown = rf'^messaging_canary_age_seconds{{node="{node}",partition="\d+"}} (\S+)$'
-    return [float(age) for age in re.findall(shown, page, re.MULTILINE)]
+    return [float(age) for age in re.findall(shown, page(stack, service), re.MULTILINE)]
 
 
 def canaries_waiting(stack: RunningStack) -> int:
@@ -66,3 +69,30 @@ def test_workers_that_stand_still_are_found_out_and_canaries_do_not_pile_up(
             os.kill(pid, signal.SIGCONT)
     fragile.wait_ready(120)
     assert consumption(fragile) == {"status": "ready"}
+
+
+def test_a_partition_that_is_paused_is_told_and_leaves_the_system_ready(
+    fragile: RunningStack,
+) -> None:
+    fragile.wait_ready(90)
+    assert fragile.messaging("events", "pause", "3", "--reason", "private").returncode == 0
+    try:
+        said = {"status": "ready", "detail": "Paused by an operator: partition 3."}
+        wait_until(lambda: consumption(fragile) == said)
+        assert fragile.is_ready()
+        shown = page(fragile, "worker-1")
+        assert 'messaging_paused_partitions{cause="operator",partition="3"} 1.0' in shown
+    finally:
+        assert fragile.messaging("events", "resume", "3").returncode == 0
+    fragile.wait_ready(30)
+    wait_until(lambda: consumption(fragile) == {"status": "ready"})
+
+
+def test_read_model_and_log_are_clean_while_canaries_go_through(fragile: RunningStack) -> None:
+    fragile.wait_ready(90)
+    for verb in (["rebuild", "--yes"], ["verify"]):
+        done = fragile.messaging("events", *verb)
+        assert done.returncode == 0, done.stdout + done.stderr
+    # Of each event the log has a line.
+    assert "canary" not in fragile.messaging("events", "export", "-").stdout
+    wait_until(lambda: max(ages(fragile, "query_api", "replica")) < 10)
