@@ -189,7 +189,8 @@ def test_canaries_of_the_empty_service_are_passed_over(
         send_canaries(empty)
         empty.drain_all()
     send_canaries(empty)
-    assert told("import", str(file), "--yes")["events"] == exported.count('"message.sent.v1"')
+    end = json.loads(exported.splitlines()[-1])["data"]
+    assert told("import", str(file), "--yes") == {**end, "restored_before": 0, "resumed": False}
     assert events("log", "--limit", "1000").stdout.count("canary") == 0
     with capture_logs() as logged:
         ensure_open(empty.queue, empty.engine, clock=utc_now)
