@@ -46,6 +46,7 @@ TABLES = (
     "read_model.message",
     "read_model.account_revision",
 )
+PROGRESS = ("event_log.checkpoint", "event_log.canary", "event_log.queue_epoch")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def empty(
 def clear(servers: Servers) -> None:
     superuser = engine_of(servers, "postgres")
     with superuser.begin() as connection:
-        for table in (*TABLES, "event_log.checkpoint", "event_log.queue_epoch"):
+        for table in (*TABLES, *PROGRESS):
             connection.execute(text(f"TRUNCATE {table} CASCADE"))
     superuser.dispose()
     client = connect(RedisSettings(url=servers.redis_url(), password=Secret("-")))
