@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, Row, text
 from structlog.testing import capture_logs
 
-from events import checkpoints
+from events import checkpoints, pauses
 from events.archive import ArchiveError
 from events.contracts.accounts import AccountDeleted
 from events.contracts.conversations import ConversationRead
@@ -310,8 +310,11 @@ def test_an_interrupted_import_goes_on_where_it_was(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    paused = [row[3] for row in contents(empty.engine)["checkpoint"]]
-    assert all(reason.startswith("import of export") for reason in paused)
+    with empty.engine.connect() as connection:
+        known = pauses.paused(connection)
+    assert len(known) == SETTINGS.partitions
+    assert all(one.reason.startswith("import of export") for one in known)
+    assert {one.by for one in known} == {"import"}
     done = told("import", str(file), "--yes")
     assert done["resumed"]
     assert done["restored_before"] > 0
