@@ -61,8 +61,10 @@ class Consumption:
         self._limit = limit_seconds
         self._clock = clock
 
-    def check(self) -> str | None:
-        """Return if every partition that is not paused is open; says which are paused, and why.
+    def check(self) -> str:
+        """Return if every partition that is not paused is open.
+
+        Says how old the canaries are, and which partitions are paused, and why.
 
         Raises:
             UnavailableError: Some are not: names them. Or the database cannot answer.
@@ -71,12 +73,9 @@ class Consumption:
         if not found:
             raise UnavailableError("The event queue has not been opened yet.")
         now = self._clock()
-        stuck = [one for one in found if one.paused is None and self._is_stuck(one, now)]
-        said = [_said(stuck, now)] if stuck else []
-        for cause, words in _BECAUSE.items():
-            paused = [one for one in found if one.paused == cause]
-            said += [f"{words}: {_named(paused)}."] if paused else []
-        told = " ".join(said) or None
+        going = [one for one in found if one.paused is None]
+        stuck = [one for one in going if self._is_stuck(one, now)]
+        told = " ".join([*_age(stuck or going, now, stuck=bool(stuck)), *_pauses(found)])
         if stuck:
             raise UnavailableError(told)
         return told
@@ -103,10 +102,20 @@ def _seconds(since: datetime, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds())
 
 
-def _said(stuck: Sequence[_Partition], now: datetime) -> str:
-    ages = [_seconds(one.sent_at, now) for one in stuck if one.sent_at is not None]
-    since = f"for {max(ages):.0f} s" if ages else "yet"
-    return f"No canary came through {since}: {_named(stuck)}."
+def _age(found: Sequence[_Partition], now: datetime, *, stuck: bool) -> Iterator[str]:
+    ages = [_seconds(one.sent_at, now) for one in found if one.sent_at is not None]
+    if stuck:
+        since = f"for {max(ages):.0f} s" if ages else "yet"
+        yield f"No canary came through {since}: {_named(found)}."
+    elif ages:
+        yield f"The newest canary of each partition is at most {max(ages):.0f} s old."
+
+
+def _pauses(found: Sequence[_Partition]) -> Iterator[str]:
+    for cause, words in _BECAUSE.items():
+        paused = [one for one in found if one.paused == cause]
+        if paused:
+            yield f"{words}: {_named(paused)}."
 
 
 def _named(found: Sequence[_Partition]) -> str:

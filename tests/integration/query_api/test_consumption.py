@@ -17,6 +17,7 @@ from tests.bare import shut_out
 from tests.query_harness import PARTITIONS, World
 from tests.servers import Servers
 
+_FRESH = "The newest canary of each partition is at most 5 s old."
 _NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
@@ -64,8 +65,12 @@ def resume(world: World, seconds_ago: float | None = None) -> None:
     )
 
 
-def test_canaries_that_come_through_are_nothing_to_speak_of(consumption: Consumption) -> None:
-    assert consumption.check() is None
+def test_the_age_of_canaries_that_come_through_is_said(
+    consumption: Consumption, world: World
+) -> None:
+    assert consumption.check() == _FRESH
+    sent(world, 3, 29)
+    assert consumption.check() == "The newest canary of each partition is at most 29 s old."
 
 
 def test_a_partition_that_stands_still_is_named(consumption: Consumption, world: World) -> None:
@@ -100,7 +105,7 @@ def test_a_paused_partition_is_said_and_not_held_against_it(
 ) -> None:
     sent(world, 1, 3_600)
     pause(world, 1, by)
-    assert consumption.check() == said
+    assert consumption.check() == f"{_FRESH} {said}"
     sent(world, 2, 3_600)
     with pytest.raises(UnavailableError) as refused:
         consumption.check()
@@ -114,7 +119,7 @@ def test_partitions_that_are_paused_are_said_by_cause(
     pause(world, 1, "poison")
     pause(world, 2, "operator")
     assert consumption.check() == (
-        "Stopped since too many events could not be applied: partition 1."
+        f"{_FRESH} Stopped since too many events could not be applied: partition 1."
         " Paused by an operator: partitions 0, 2."
     )
 
@@ -124,7 +129,7 @@ def test_a_partition_that_was_resumed_has_time_for_its_next_canary(
 ) -> None:
     sent(world, 1, 3_600)
     resume(world, seconds_ago=29)
-    assert consumption.check() is None
+    assert consumption.check() == "The newest canary of each partition is at most 3600 s old."
     resume(world, seconds_ago=31)
     with pytest.raises(UnavailableError, match=r"^No canary came through for 3600 s"):
         consumption.check()
@@ -144,3 +149,11 @@ def test_without_the_database_nothing_is_proven(
 ) -> None:
     with shut_out(superuser, "query_api"), pytest.raises(UnavailableError):
         consumption.check()
+
+
+def test_where_all_is_paused_there_is_no_age_to_speak_of(
+    consumption: Consumption, world: World
+) -> None:
+    for partition in range(PARTITIONS):
+        pause(world, partition)
+    assert consumption.check().startswith("Paused by an operator: partitions 0, 1, 2")
