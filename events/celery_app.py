@@ -19,6 +19,8 @@ from runtime.settings import BrokerSettings
 
 PROJECT = "project"
 SWEEP = "sweep"
+CANARY = "canary"
+# Of all that beat asks for.
 SWEEP_QUEUE = "sweeps"
 _log = get_logger(__name__)
 

@@ -26,6 +26,7 @@ _CREATE = text(
 )
 _LOCK = text("SELECT epoch, partitions FROM event_log.queue_epoch WHERE id = 1 FOR UPDATE")
 _READ = text("SELECT epoch FROM event_log.queue_epoch WHERE id = 1")
+_FORGET = text("UPDATE event_log.queue_epoch SET epoch = epoch + 1 WHERE id = 1")
 _UPDATE = text("UPDATE event_log.queue_epoch SET epoch = :epoch, opened_at = :now WHERE id = 1")
 
 
@@ -45,6 +46,11 @@ def ensure_open(queue: EventQueue, engine: Engine, *, clock: Clock) -> list[Chec
         if len(known) == len(queue.partitions) and _is_open(queue, transaction, known):
             return known
         return _open(queue, transaction, clock)
+
+
+def open_anew(transaction: Connection) -> None:
+    """Make the next sweep open the queue again: after checkpoints were moved by hand."""
+    transaction.execute(_FORGET)
 
 
 def _is_open(queue: EventQueue, transaction: Connection, known: Sequence[Checkpoint]) -> bool:

@@ -65,6 +65,7 @@ def _service(
 def _options(context: Context, name: str, size: _Size, app: str) -> tuple[str, ...]:
     return (
         f"--bind=127.0.0.1:{context.port(name)}",
+        "--config=python:web.gunicorn_hooks",
         "--worker-class=web.gunicorn_worker.Worker",
         f"--workers={size.processes}",
         f"--threads={size.threads}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_stack import apis, flower, nginx, pgpool, postgres, valkey, workers
+from local_stack import apis, flower, nginx, pgpool, postgres, prometheus, valkey, workers
 from local_stack.context import Context
 from local_stack.service import Service
 
@@ -44,3 +44,4 @@ def prepare(context: Context) -> None:
     valkey.prepare(context)
     pgpool.prepare(context)
     nginx.prepare(context)
+    prometheus.prepare(context)

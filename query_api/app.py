@@ -8,6 +8,7 @@ import redis
 from flask import Flask
 
 from database.engines import create_engine_for
+from query_api.reads.consumption import Consumption
 from query_api.reads.conversations import Conversations
 from query_api.reads.errors import NothingFoundError, NotYetVisibleError
 from query_api.reads.events import Events
@@ -26,6 +27,7 @@ from query_api.schemas.parameters import HEADERS
 from query_api.settings import Settings
 from query_api.streaming.streaming import Streaming
 from runtime import redis_client
+from runtime.clock import utc_now
 from runtime.errors import MessagingError
 from runtime.revocations import RevocationList
 from runtime.settings import Reader, Secret
@@ -84,6 +86,8 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
     verifier = verifier or TokenVerifier(
         JwksKeys(settings.jwks_url), issuer=settings.api.public_url
     )
+    consumption = Consumption(replica, limit_seconds=settings.canary.limit_seconds, clock=utc_now)
+    nodes = _nodes(settings)
     ended = EndedSessions(RevocationList(client), replica)
     app, api = build_api(
         name="query",
@@ -94,6 +98,7 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
         statuses=_STATUSES,
         parts={"database": replica.answers, "redis": redis_answers(client)},
         guard=Guard(verifier, ended),
+        looks={"replica": consumption.samples, "nodes": nodes.samples},
     )
     streaming = Streaming.over(
         replica, client, ended, settings=settings.stream, key=settings.consistency_key
@@ -102,7 +107,7 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
     serve(app, _reads(replica, settings.consistency_key, streaming))
     _register(api)
     app.register_blueprint(problem_pages())
-    app.register_blueprint(aggregate(Readiness(_system(settings, client))))
+    app.register_blueprint(aggregate(Readiness(_system(settings, client, nodes, consumption))))
     return app
 
 
@@ -130,14 +135,20 @@ def _register(api: Api) -> None:
     api.register_blueprint(stream.blueprint)
 
 
-def _system(settings: Settings, client: redis.Redis) -> dict[str, Check]:
-    """Return what the whole system needs to be ready."""
+def _nodes(settings: Settings) -> Nodes:
     # A connection of its own: a check that hangs must not take one from the reads.
-    nodes = Nodes(
+    return Nodes(
         create_engine_for(
             settings.database, application_name="query-api", pool_size=1, autocommit=True
         )
     )
+
+
+def _system(
+    settings: Settings, client: redis.Redis, nodes: Nodes, consumption: Consumption
+) -> dict[str, Check]:
+    """Return what the whole system needs to be ready."""
+    canaries = {"consumption": consumption.check} if settings.canary.every_seconds else {}
     return {
         "auth_api": service_ready(settings.readiness.auth_url),
         "command_api": service_ready(settings.readiness.command_url),
@@ -147,4 +158,5 @@ def _system(settings: Settings, client: redis.Redis) -> dict[str, Check]:
         "redis": redis_answers(client),
         "streams": service_ready(settings.readiness.stream_url),
         "workers": heartbeat(client, "workers"),
+        **canaries,
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from runtime.settings import DatabaseSettings, Reader, RedisSettings, Secret
+from runtime.settings import CanarySettings, DatabaseSettings, Reader, RedisSettings, Secret
 from web.app import ApiSettings
 
 
@@ -64,6 +64,7 @@ class Settings:
     consistency_key: Secret
     readiness: ReadinessSettings
     stream: StreamSettings = StreamSettings()
+    canary: CanarySettings = field(default_factory=CanarySettings)
 
     @classmethod
     def read(cls, reader: Reader) -> Settings:
@@ -78,4 +79,5 @@ class Settings:
             consistency_key=reader.secret("MESSAGING_CONSISTENCY_KEY_FILE"),
             readiness=ReadinessSettings.read(reader, public_url=api.public_url),
             stream=StreamSettings.read(reader),
+            canary=CanarySettings.read(reader),
         )

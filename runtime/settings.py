@@ -153,6 +153,27 @@ def read_access_lifetime(reader: Reader) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CanarySettings:
+    """How often a canary is sent through each partition, and how old one may be.
+
+    Attributes:
+        every_seconds: 0: none is sent, and none expected.
+        limit_seconds: Older, and the partition counts as stopped.
+    """
+
+    every_seconds: int = 5
+    limit_seconds: int = 30
+
+    @classmethod
+    def read(cls, reader: Reader) -> CanarySettings:
+        """Read the group."""
+        return cls(
+            every_seconds=reader.integer("MESSAGING_CANARY_SECONDS", cls.every_seconds, least=0),
+            limit_seconds=reader.integer("MESSAGING_CANARY_LIMIT", cls.limit_seconds),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class QueueSettings:
     """The shape of the event queue; `partitions` may not change once events exist."""
 

@@ -18,6 +18,7 @@ from web.access_log import AccessLog
 from web.bodies import refuse_query
 from web.contexts import current_context, current_request
 from web.guard import Guard
+from web.metrics import measure
 from web.negotiation import acceptable
 from web.problems import (
     BY_STATUS,
@@ -96,7 +97,10 @@ class Lifecycle:
         headers.add(request_ids.HEADER, context.request_id)
         headers.add("X-Content-Type-Options", "nosniff")
         headers.setdefault("Cache-Control", self._cache_control)
-        self._access_log.write(response, current_request(), context)
+        seconds = time.perf_counter() - context.started
+        current = current_request()
+        measure(current, response.status_code, seconds)
+        self._access_log.write(response, current, context, seconds)
         return response
 
     def _on_our_error(self, error: MessagingError) -> Response:

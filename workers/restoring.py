@@ -1,29 +1,33 @@
 """Restores an export into an empty service: log, dead letters, read model, checkpoints.
 
 The partitions are paused under the export's name until all is there: that name, and the offsets of
-the checkpoints, tell an import that is run again where to go on.
+the checkpoints, tell an import that is run again where to go on. Canaries that went through the
+empty service before are passed over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import cast
 
 from sqlalchemy import Connection, Engine
 
-from events import checkpoints, erasures, pauses, restoring
+from events import canaries, checkpoints, erasures, opening, pauses, restoring
 from events.archive import ArchiveError, End, Header, Item
 from events.checkpoints import Checkpoint
 from events.contracts.accounts import AccountDeleted
 from events.contracts.envelope import Envelope, read_event
+from events.contracts.offsets import START, Offset
 from events.contracts.outcomes import Outcome
 from events.log import Recorded
+from events.queue import EventQueue
 from events.selection import Letter, Logged
 from runtime.clock import Clock
 from runtime.errors import MessagingError
 from runtime.ids import AccountId, ConversationId, EventId, Partition
+from workers.canaries import is_canary
 from workers.pace import Pace
 from workers.projections import read_model
 
@@ -44,22 +48,23 @@ class Restored:
     ends: dict[Partition, Checkpoint] = field(default_factory=dict)
 
 
-def prepare(engine: Engine, header: Header, *, queued: Mapping[int, int], clock: Clock) -> bool:
+def prepare(engine: Engine, header: Header, *, queue: EventQueue, clock: Clock) -> bool:
     """Pause all partitions for this import; return whether an earlier run began with it.
 
     Args:
         engine: The primary, as the worker's role.
         header: The export's first line.
-        queued: Of each partition how many entries there ever were.
+        queue: The event queue of this service.
         clock: Since when they are paused.
 
     Raises:
         ArchiveError: The export is not of a whole log, or of another number of partitions.
         NotEmptyError: There are events already.
+        QueueUnavailableError: Redis is away.
     """
     if not header.complete:
         raise ArchiveError("This is a selection, not the whole log: it cannot be imported.")
-    partitions = len(queued)
+    partitions = len(queue.partitions)
     if header.partitions != partitions:
         raise ArchiveError(
             f"The events were queued in {header.partitions} partitions, here are {partitions}: "
@@ -67,22 +72,52 @@ def prepare(engine: Engine, header: Header, *, queued: Mapping[int, int], clock:
         )
     with engine.begin() as transaction:
         known = [checkpoints.await_lock(transaction, Partition(p)) for p in range(partitions)]
-        if any(checkpoint is None for checkpoint in known):
+        there = [checkpoint for checkpoint in known if checkpoint]
+        if len(there) < partitions:
             raise MessagingError("The event queue was never opened: wait for the first sweep.")
-        reasons = {checkpoint.paused for checkpoint in known if checkpoint}
-        if reasons == {_reason(header)}:
+        if {checkpoint.paused for checkpoint in there} == {_reason(header)}:
             return True
-        if any(queued.values()) or not restoring.is_empty(transaction):
+        waits = any(_waits(queue, checkpoint) for checkpoint in there)
+        if waits or not restoring.is_empty(transaction):
             raise NotEmptyError
         pauses.resume(transaction, range(partitions), now=clock())
-        pauses.pause(transaction, range(partitions), reason=_reason(header), now=clock())
+        pauses.pause(
+            transaction, range(partitions), by="import", reason=_reason(header), now=clock()
+        )
+        for checkpoint in there:
+            start = Checkpoint(partition=checkpoint.partition, offset=START, number=0)
+            checkpoints.advance(transaction, start, now=clock())
         return False
 
 
+def _waits(queue: EventQueue, checkpoint: Checkpoint) -> bool:
+    """Return whether anything but canaries waits in a partition."""
+    after = checkpoint.offset
+    while entries := queue.read(checkpoint.partition, after=after, limit=_AT_ONCE):
+        if not all(map(is_canary, entries)):
+            return True
+        after = entries[-1].offset
+    return False
+
+
 def restore(
-    engine: Engine, header: Header, items: Iterable[Item], *, clock: Clock, pace: Pace
+    engine: Engine,
+    header: Header,
+    items: Iterable[Item],
+    *,
+    queue: EventQueue,
+    clock: Clock,
+    pace: Pace,
 ) -> Restored:
     """Restore all that follows the header, and let the partitions go on.
+
+    Args:
+        engine: The primary, as the worker's role.
+        header: What `prepare` was given.
+        items: What follows it.
+        queue: The event queue of this service.
+        clock: Since when the partitions go on.
+        pace: How fast; it also stops the work.
 
     Raises:
         ArchiveError: The export is damaged; run again with a whole one.
@@ -103,7 +138,7 @@ def restore(
     counted = End(events=restored.events + restored.known, letters=restored.letters)
     if end != counted or len(restored.ends) != header.partitions:
         raise ArchiveError(f"The export is cut off or damaged: it holds {counted}, names {end}.")
-    _finish(engine, restored, clock=clock)
+    _finish(engine, restored, queue, clock=clock)
     return restored
 
 
@@ -178,14 +213,30 @@ def _recorded(row: Logged) -> Recorded:
     )
 
 
-def _finish(engine: Engine, restored: Restored, *, clock: Clock) -> None:
+def _finish(engine: Engine, restored: Restored, queue: EventQueue, *, clock: Clock) -> None:
     """Set the checkpoints to where they were; the sweep raises the queue to them."""
     now = clock()
     with engine.begin() as transaction:
+        passed = canaries.applied(transaction)
         for partition, end in sorted(restored.ends.items()):
             checkpoints.await_lock(transaction, partition)
-            checkpoints.advance(transaction, end, now=now)
+            reached = _behind_canaries(queue, end, passed.get(partition, START))
+            checkpoints.advance(transaction, reached, now=now)
         pauses.resume(transaction, list(restored.ends), now=now)
+        opening.open_anew(transaction)
+
+
+def _behind_canaries(queue: EventQueue, end: Checkpoint, passed: Offset) -> Checkpoint:
+    """Return `end`, or the last of this service's own canaries, whichever is later."""
+    number = queue.numbers()[end.partition]
+    for entry in queue.read(end.partition, after=passed, limit=_AT_ONCE):
+        if not is_canary(entry):
+            number = entry.number - 1
+            break
+        passed = entry.offset
+    return Checkpoint(
+        partition=end.partition, offset=max(end.offset, passed), number=max(end.number, number)
+    )
 
 
 def _reason(header: Header) -> str:

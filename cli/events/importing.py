@@ -48,11 +48,11 @@ def import_(file: str, *, rate: float | None, yes: bool, as_json: bool) -> None:
         if not yes:
             question = f"Restore {header.events:,} events of {header.made_at:%Y-%m-%d %H:%M} UTC?"
             click.confirm(question, abort=True, err=True)
-        queued = connections.queue(state).numbers()
+        queue = connections.queue(state)
         with connections.one_line():
-            again = prepare(engine, header, queued=queued, clock=utc_now)
+            again = prepare(engine, header, queue=queue, clock=utc_now)
         with counting("Importing", header.events, rate=rate, quiet=as_json) as pace:
-            done = restore(engine, header, lines, clock=utc_now, pace=pace)
+            done = restore(engine, header, lines, queue=queue, clock=utc_now, pace=pace)
     told = {"events": done.events, "dead_letters": done.letters, "restored_before": done.known}
     if as_json:
         click.echo(json.dumps({**told, "resumed": again}))

@@ -23,6 +23,7 @@ from events.contracts.base import (
     read_field,
     read_optional_text,
 )
+from events.contracts.canaries import CanarySent
 from events.contracts.conversations import ConversationRead
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
 from events.contracts.upcasting import Reader, readers
@@ -32,7 +33,10 @@ from runtime.ids import AccountId, EventId
 # What is written: the current version of each type.
 CONTRACTS: Mapping[str, type[Event]] = {
     contract.type_name(): contract
-    for contract in (MessageSent, MessageEdited, MessageDeleted, ConversationRead, AccountDeleted)
+    for contract in (
+        *(MessageSent, MessageEdited, MessageDeleted),
+        *(ConversationRead, AccountDeleted, CanarySent),
+    )
 }
 # What is read: every version ever written.
 READERS: Mapping[str, Reader] = readers(CONTRACTS.values())

@@ -10,6 +10,7 @@ from query_api.reads.errors import NotYetVisibleError
 from query_api.reads.freshness import Freshness, Query
 from query_api.reads.replica import Rows
 from query_api.reads.statements import Statement
+from runtime.meters import observe
 
 # A projection usually takes milliseconds; who waits for seconds need not be asked about so often.
 _FIRST_PAUSE_S = 0.002
@@ -57,6 +58,15 @@ class Reader:
         """Return as `read`, or at last the rows of a snapshot that does not show it."""
         if not freshness.tokens:
             return self._replica.select(query.at_once, parameters)
+        started = self._clock()
+        rows = self._patiently(query, parameters, freshness)
+        shown = "shown" if rows[0][0] else "late"
+        observe("messaging_token_wait_seconds", self._clock() - started, shown)
+        return rows
+
+    def _patiently(
+        self, query: Query, parameters: Mapping[str, object], freshness: Freshness
+    ) -> Rows:
         tested = {**parameters, **freshness.parameters()}
         deadline = self._clock() + freshness.seconds
         pause = _FIRST_PAUSE_S

@@ -14,6 +14,7 @@ from query_api.reads.stream import Change, StreamReads
 from query_api.streaming.listeners import Listener
 from query_api.streaming.resume_ids import ResumeIds
 from runtime.logging import get_logger
+from runtime.meters import count
 
 _log = get_logger(__name__)
 
@@ -100,6 +101,7 @@ class EventStream:
 
     def _told(self, change: Change) -> bytes:
         self._progress[change.partition] = change.reached
+        count("messaging_stream_events_total", change.kind)
         # JSON in one line: orjson writes no line breaks, and escapes those in texts.
         head = f"id: {self._id()}\nevent: {change.kind}\ndata: ".encode()
         return head + orjson.dumps(change.data) + b"\n\n"

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from runtime.ids import SessionId
+from runtime.meters import shift
 from web.guard import Identity
 from web.problems import CATALOGUE, ProblemError
 
@@ -103,13 +104,16 @@ class Listeners:
                 raise TooManyStreamsError
             listener = Listener(identity)
             self._open.add(listener)
+            shift("messaging_open_streams", 1)
             self._changed.notify_all()
             return listener
 
     def remove(self, listener: Listener) -> None:
         """Forget a listener; harmless where that is done."""
         with self._changed:
-            self._open.discard(listener)
+            if listener in self._open:
+                self._open.remove(listener)
+                shift("messaging_open_streams", -1)
 
     def all(self) -> list[Listener]:
         """Return those who listen now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,11 +14,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, Row, text
+from structlog.testing import capture_logs
 
+from events import checkpoints, pauses
 from events.archive import ArchiveError
 from events.contracts.accounts import AccountDeleted
 from events.contracts.conversations import ConversationRead
 from events.contracts.messages import MessageDeleted, MessageEdited
+from events.contracts.offsets import START
 from events.opening import ensure_open
 from events.queue import EventQueue
 from local_stack.state import State
@@ -30,6 +34,7 @@ from tests.projector.conftest import SETTINGS, Harness, engine_of
 from tests.projector.mischief import POISON, message_of, put_entry, refusing
 from tests.projector.test_projector import Pair
 from tests.servers import Servers, running
+from workers import canaries
 from workers.restoring import NotEmptyError
 
 TABLES = (
@@ -41,6 +46,7 @@ TABLES = (
     "read_model.message",
     "read_model.account_revision",
 )
+PROGRESS = ("event_log.checkpoint", "event_log.canary", "event_log.queue_epoch")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +75,7 @@ def empty(
 def clear(servers: Servers) -> None:
     superuser = engine_of(servers, "postgres")
     with superuser.begin() as connection:
-        for table in (*TABLES, "event_log.checkpoint", "event_log.queue_epoch"):
+        for table in (*TABLES, *PROGRESS):
             connection.execute(text(f"TRUNCATE {table} CASCADE"))
     superuser.dispose()
     client = connect(RedisSettings(url=servers.redis_url(), password=Secret("-")))
@@ -163,6 +169,57 @@ def test_what_is_exported_and_imported_is_equal(
     assert history[1].bodies()[-2:] == [POISON, "behind"]
 
 
+@pytest.mark.parametrize("later_ms", [0, 10**11], ids=["before now", "of a clock ahead"])
+def test_canaries_of_the_empty_service_are_passed_over(
+    harness: Harness,
+    pair: Pair,
+    stack_of_servers: State,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    later_ms: int,
+) -> None:
+    harness.append(*(pair.sent(f"{number}") for number in range(3)))
+    send_canaries(harness)
+    harness.drain_all()
+    exported = events("export", "-").stdout
+    assert "canary" not in exported
+    file = tmp_path / "log.jsonl"
+    file.write_text(re.sub(r'"offset":"(\d+)-', lambda m: later(m, later_ms), exported))
+    empty: Harness = request.getfixturevalue("empty")
+    for _ in range(5):
+        send_canaries(empty)
+        empty.drain_all()
+    send_canaries(empty)
+    end = json.loads(exported.splitlines()[-1])["data"]
+    assert told("import", str(file), "--yes") == {**end, "restored_before": 0, "resumed": False}
+    assert events("log", "--limit", "1000").stdout.count("canary") == 0
+    with capture_logs() as logged:
+        ensure_open(empty.queue, empty.engine, clock=utc_now)
+        with empty.engine.connect() as connection:
+            known = checkpoints.read_all(connection)
+        numbers = empty.queue.numbers()
+        for checkpoint in known:
+            # What is appended from now on counts as behind what was imported.
+            assert (empty.queue.head(checkpoint.partition) or START) >= checkpoint.offset
+            assert numbers[checkpoint.partition] == checkpoint.number
+        pair.harness = empty
+        bodies = pair.bodies()
+        empty.append(pair.sent("after the move"))
+        assert send_canaries(empty) == SETTINGS.partitions
+        empty.drain_all()
+    assert pair.bodies() == [*bodies, "after the move"] == ["0", "1", "2", "after the move"]
+    assert not [line for line in logged if line["event"] == "projection.entries_missing"]
+
+
+def send_canaries(harness: Harness) -> int:
+    return canaries.send(harness.queue, harness.engine, clock=utc_now, wake=lambda _: None)
+
+
+def later(offset: re.Match[str], milliseconds: int) -> str:
+    made = int(offset[1])
+    return f'"offset":"{made + milliseconds if made else 0}-'
+
+
 def test_each_line_is_a_cloud_event(history: list[Pair], tmp_path: Path) -> None:
     file = tmp_path / "log.jsonl"
     assert events("export", str(file)).exit_code == 0
@@ -253,8 +310,11 @@ def test_an_interrupted_import_goes_on_where_it_was(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    paused = [row[3] for row in contents(empty.engine)["checkpoint"]]
-    assert all(reason.startswith("import of export") for reason in paused)
+    with empty.engine.connect() as connection:
+        known = pauses.paused(connection)
+    assert len(known) == SETTINGS.partitions
+    assert all(one.reason.startswith("import of export") for one in known)
+    assert {one.by for one in known} == {"import"}
     done = told("import", str(file), "--yes")
     assert done["resumed"]
     assert done["restored_before"] > 0
