@@ -76,8 +76,8 @@ def _check(state: State, seen: _Seen, *, accept_loss: bool) -> Callable[[], None
         seen.tail = tails.behind(state, "replica")
         if seen.tail.missing and not accept_loss:
             raise StackError(
-                f"{seen.tail.missing} events that the standby lacks are gone from the queue; nothing"
-                " was changed: mend the primary, or lose them: --accept-loss."
+                f"{seen.tail.missing} events that the standby lacks are gone from the queue;"
+                " nothing was changed: mend the primary, or lose them: --accept-loss."
             )
 
     return check

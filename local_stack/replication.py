@@ -17,18 +17,32 @@ _STILL_S = 2.0
 
 
 def follows(context: Context) -> bool:
-    """Return whether the standby answers and receives from the primary that runs.
+    """Return whether the standby receives what the primary writes, and its history is the same.
 
     Raises:
         StackError: The primary does not answer.
     """
     with postgres.superuser(context, postgres.DATABASE) as cursor:
+        cursor.execute("SELECT pg_walfile_name(pg_current_wal_lsn())")
+        row = cursor.fetchone()
+        # A standby that went another way connects again and again: only its timeline tells.
+        timeline = int(row[0][:8], 16) if row else 0
         cursor.execute(
             "SELECT FROM pg_stat_replication"
             " WHERE application_name = %s AND state IN ('streaming', 'catchup')",
             [postgres.STANDBY],
         )
-        return cursor.fetchone() is not None and postgres.serves(context, "replica")
+        return cursor.fetchone() is not None and _timeline_received(context) == timeline
+
+
+def _timeline_received(context: Context) -> int | None:
+    try:
+        with postgres.superuser(context, "postgres", name="replica") as cursor:
+            cursor.execute("SELECT received_tli FROM pg_stat_wal_receiver")
+            row = cursor.fetchone()
+    except StackError:
+        return None
+    return int(row[0]) if row else None
 
 
 def check_all_received(context: Context) -> None:

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 from local_stack import credentials, data_folders, files, postgres
 from local_stack.context import Context
 from local_stack.errors import StackError
-from local_stack.postgres_programs import run
+from local_stack.postgres_programs import alone, run
 
 Made = Literal["kept", "rewound", "copied"]
 
@@ -76,12 +76,19 @@ def keep_wal(context: Context) -> None:
 def _rewound(context: Context, replaced: Path) -> bool:
     """Make the standby from `replaced`; False, with nothing of it left, where that cannot be."""
     keep_wal(context)
+    with postgres.superuser(context, "postgres") as cursor:
+        # Until the first checkpoint after its promotion the primary passes for one of the history
+        # before, and pg_rewind finds nothing to do.
+        cursor.execute("CHECKPOINT")
     # Under a name of its own: half rewound it must never be started.
     unfinished = files.unfinished(postgres.folder(context) / data_folders.STANDBY)
     replaced.rename(unfinished)
     source = f"host=127.0.0.1 port={context.port('primary')} user=postgres dbname=postgres"
     password = credentials.read(context.credentials.database("postgres"))
     try:
+        # One that was stopped while it recovered from a kill looks like a standby to pg_rewind,
+        # which then takes what lies beyond the fork for nothing.
+        alone(context, unfinished, database="template1")
         run(
             context,
             [

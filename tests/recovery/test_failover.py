@@ -41,7 +41,7 @@ def in_queue(stack: RunningStack) -> int:
 
 
 def timeline(stack: RunningStack) -> int:
-    return int(ask(stack, "primary", "SELECT timeline_id FROM pg_control_checkpoint()"))
+    return int(str(ask(stack, "primary", "SELECT pg_walfile_name(pg_current_wal_lsn())"))[:8], 16)
 
 
 def follows(stack: RunningStack) -> bool:
@@ -109,3 +109,95 @@ def test_a_standby_held_5000_events_behind_is_promoted_and_nothing_is_lost(
         talk.await_complete()
         wait_until(lambda: follows(pair), 30)
     assert list((pair.servers / "postgres").glob("replaced-*")) == []
+
+
+def refusal(stack: RunningStack, *arguments: str) -> str:
+    ran = stack.messaging(*arguments)
+    assert ran.returncode == 1, ran.stdout
+    return ran.stderr.splitlines()[-1]
+
+
+def test_a_primary_that_answers_is_not_replaced_without_a_word(pair: RunningStack) -> None:
+    before = timeline(pair)
+    assert "--planned" in refusal(pair, "stack", "promote", "--yes")
+    wrong = pair.messaging("stack", "promote", "--planned", "--give-up", "--yes")
+    assert wrong.returncode == 2
+    unconfirmed = pair.messaging("stack", "promote", "--give-up")
+    assert unconfirmed.returncode == 1
+    assert timeline(pair) == before
+    assert follows(pair)
+
+
+def test_a_planned_exchange_loses_nothing_accounts_included(pair: RunningStack) -> None:
+    with chat(pair) as talk:
+        talk.send(50)
+        told = done(pair, "stack", "promote", "--planned", "--yes")
+        assert told["events_applied_again"] == 0
+        assert rejoined(pair) == "rewound"
+        assert rejoined(pair) == "follows"
+        talk.log_in_again()
+        talk.send(5)
+        talk.await_complete()
+
+
+def test_a_standby_that_does_not_follow_is_not_promoted_as_planned(pair: RunningStack) -> None:
+    before = timeline(pair)
+    with standby_held(pair):
+        wait_until(lambda: not follows(pair), 10)
+        assert "rejoin" in refusal(pair, "stack", "promote", "--planned", "--yes")
+    assert timeline(pair) == before
+    wait_until(lambda: follows(pair), 30)
+
+
+def test_where_the_queue_forgot_what_the_standby_lacks_the_primary_stays(
+    pair: RunningStack,
+) -> None:
+    with chat(pair) as talk:
+        with standby_held(pair):
+            talk.send(10)
+            wait_until(lambda: applied(pair, "primary") == in_queue(pair), 60)
+            for partition in range(16):
+                pair.redis("worker").xtrim(f"queue:{partition}", maxlen=0, approximate=False)
+            told = refusal(pair, "stack", "promote", "--give-up", "--yes")
+            assert "40 events that the standby lacks" in told
+        wait_until(lambda: follows(pair), 60)
+        talk.await_complete()
+
+
+def test_an_interrupted_promotion_is_completed_by_up(pair: RunningStack) -> None:
+    """The folders are as a kill between fencing and exchanging leaves them."""
+    with chat(pair) as talk:
+        talk.send(10)
+        talk.await_complete()
+        wait_until(lambda: follows(pair), 30)
+        before = timeline(pair)
+        base = pair.servers / "postgres"
+        (base / "promoting").write_text("replaced-by-hand\n")
+        assert "under way" in refusal(pair, "stack", "rejoin", "--yes")
+        pair.up()
+        assert timeline(pair) > before
+        assert not (base / "promoting").exists()
+        assert (base / "replaced-by-hand").exists()
+        wait_until(lambda: follows(pair), 30)
+        # `up` has copied the primary rather than touch what the old one may alone have.
+        left = done(pair, "stack", "rejoin", "--yes")["left"]
+        assert left == [str(base / "replaced-by-hand")]
+        talk.await_complete()
+
+
+def test_data_of_the_primary_that_are_gone_are_not_replaced_by_nothing(pair: RunningStack) -> None:
+    with chat(pair) as talk:
+        talk.send(10)
+        talk.await_complete()
+        wait_until(lambda: follows(pair), 30)
+        pair.down()
+        (pair.servers / "postgres/primary").rename(pair.servers / "postgres/gone")
+        told = pair.messaging("up")
+        assert told.returncode == 1
+        assert "messaging stack promote" in told.stderr
+        assert done(pair, "stack", "promote", "--yes")["serves"] is False
+        pair.up()
+        talk.log_in_again()
+        talk.send(5)
+        talk.await_complete()
+        assert rejoined(pair) == "follows"
