@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from cli import tails
 from cli.stack import Screen, schema
 from events.tail import Tail
-from local_stack import operating, promotion, rejoining
+from local_stack import contexts, operating, promotion, rejoining, replication
 from local_stack.errors import StackError
 from local_stack.promotion import Terms
 from local_stack.state import State
@@ -25,6 +26,30 @@ _DISCARD = "What only the replaced primary has is discarded. Go on?"
 @click.group(name="stack")
 def stack() -> None:
     """Change which server is the primary."""
+
+
+@stack.command()
+@click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
+def show(*, as_json: bool) -> None:
+    """Tell how far the two servers are behind.
+
+    Exit code 0: the standby follows. 1: it does not, or one of them does not answer.
+    """
+    state = operating.existing(os.environ)
+    context = contexts.of(state, contexts.recorded_pgpool(state))
+    told = {
+        "follows": replication.follows(context),
+        "lag_bytes": replication.lag_bytes(context),
+        "events_behind": {
+            name: tails.behind(state, name).retained for name in ("primary", "replica")
+        },
+    }
+    if as_json:
+        click.echo(json.dumps(told, indent=2))
+    else:
+        for name, value in told.items():
+            click.echo(f"{name:14} {value}")
+    sys.exit(0 if told["follows"] else 1)
 
 
 @stack.command()

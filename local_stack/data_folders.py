@@ -72,12 +72,12 @@ def replaced(base: Path) -> list[Path]:
     return sorted(base.glob(f"{_REPLACED}*"), reverse=True)
 
 
-def set_aside(path: Path, reason: str) -> Path | None:
-    """Rename `path` to a name that says `reason` and when; return that, None without `path`."""
+def set_aside(path: Path) -> Path | None:
+    """Rename `path` so that no server knows it; return its new name, None where it is not there."""
     if not path.exists():
         return None
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    aside = path.with_name(f"{path.name}.{reason}-{stamp}-{time.time_ns() % 10**6:06}")
+    aside = path.with_name(f"before-restore-{stamp}-{path.name}")
     path.rename(aside)
     _keep(path.parent)
     return aside

@@ -80,14 +80,19 @@ def _quoted(path: Path) -> str:
     return str(path).replace("\\", "\\\\").replace("'", "\\'")
 
 
+def make_folder(context: Context) -> Path:
+    """Return the folder of both servers with what they need to run at all; nobody uses it yet."""
+    base = files.folder(folder(context), owner=context.account)
+    files.remove_unfinished(base)
+    configuration = templates.render("postgres/postgresql.conf", {})
+    files.write(base / "postgresql.conf", configuration, owner=context.account)
+    return base
+
+
 def prepare(context: Context) -> None:
     """Write the servers' configuration, and make the primary's data folder if there is none."""
     owner = context.account
-    base = files.folder(folder(context), owner=owner)
-    files.remove_unfinished(base)
-    files.write(
-        base / "postgresql.conf", templates.render("postgres/postgresql.conf", {}), owner=owner
-    )
+    base = make_folder(context)
     hba = templates.render("postgres/pg_hba.conf", {"NETWORK": "127.0.0.1/32"})
     files.write(base / "pg_hba.conf", hba, owner=owner)
     password = credentials.read(context.credentials.database("replicator"))

@@ -45,6 +45,22 @@ def _timeline_received(context: Context) -> int | None:
     return int(row[0]) if row else None
 
 
+def lag_bytes(context: Context) -> int | None:
+    """Return how much the standby has not applied of what the primary wrote; None: no standby.
+
+    Raises:
+        StackError: The primary does not answer.
+    """
+    with postgres.superuser(context, postgres.DATABASE) as cursor:
+        cursor.execute(
+            "SELECT pg_current_wal_lsn() - replay_lsn FROM pg_stat_replication"
+            " WHERE application_name = %s",
+            [postgres.STANDBY],
+        )
+        row = cursor.fetchone()
+    return int(row[0]) if row and row[0] is not None else None
+
+
 def check_all_received(context: Context) -> None:
     """Pass if the standby has all that the primary, which was stopped, ever wrote.
 

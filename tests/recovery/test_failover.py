@@ -36,6 +36,10 @@ def applied(stack: RunningStack, server: str) -> int:
     return int(ask(stack, server, "SELECT sum(number) FROM event_log.checkpoint"))
 
 
+def names_changed(stack: RunningStack) -> int:
+    return int(ask(stack, "primary", "SELECT revision FROM identity.directory_revision"))
+
+
 def in_queue(stack: RunningStack) -> int:
     return sum(map(int, stack.redis("worker").hgetall("queue:numbers").values()))
 
@@ -89,7 +93,7 @@ def test_a_standby_held_5000_events_behind_is_promoted_and_nothing_is_lost(
             talk.send(1250)
             wait_until(lambda: applied(pair, "primary") == in_queue(pair), 60)
             assert in_queue(pair) - applied(pair, "replica") == 5000
-            before = timeline(pair)
+            before, tags = timeline(pair), names_changed(pair)
             pair.kill("primary")
             told = done(pair, "stack", "promote", "--give-up", "--yes")
         assert told == {
@@ -100,6 +104,8 @@ def test_a_standby_held_5000_events_behind_is_promoted_and_nothing_is_lost(
             "returned_accounts": [],
         }
         assert timeline(pair) > before
+        # No entity tag of before can confirm what is shown now.
+        assert names_changed(pair) > tags + 2**31
         talk.await_complete()
         # Reads go on without a standby, and so do writes.
         talk.send(5)
