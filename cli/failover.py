@@ -18,6 +18,7 @@ from local_stack import contexts, operating, promotion, rejoining, replication
 from local_stack.errors import StackError
 from local_stack.promotion import Terms
 from local_stack.state import State
+from runtime.errors import MessagingError
 
 _QUESTION = "Make the standby the primary, and keep the old primary from coming back as one?"
 _DISCARD = "What only the replaced primary has is discarded. Go on?"
@@ -40,16 +41,22 @@ def show(*, as_json: bool) -> None:
     told = {
         "follows": replication.follows(context),
         "lag_bytes": replication.lag_bytes(context),
-        "events_behind": {
-            name: tails.behind(state, name).retained for name in ("primary", "replica")
-        },
+        "primary_behind_events": _behind(state, "primary"),
+        "replica_behind_events": _behind(state, "replica"),
     }
     if as_json:
         click.echo(json.dumps(told, indent=2))
     else:
         for name, value in told.items():
-            click.echo(f"{name:14} {value}")
+            click.echo(f"{name:22} {value}")
     sys.exit(0 if told["follows"] else 1)
+
+
+def _behind(state: State, server: str) -> int | None:
+    try:
+        return tails.behind(state, server).retained
+    except MessagingError:
+        return None
 
 
 @stack.command()

@@ -77,9 +77,7 @@ def alone(context: Context, data: Path, *, database: str, statements: str = "") 
     """
     base = data.parent
     options = ("--single", "-j", "-F", "-D", str(data), "-c", f"config_file={base}/postgresql.conf")
-    said = run(
-        context, ["postgres", *options, database], folder=base, told=statements, seconds=None
-    )
+    said = run(context, ["postgres", *options, database], folder=base, told=statements)
     # It goes on after a refused statement, and ends as if nothing had been.
     if _REFUSED.search(said):
         raise failure("postgres", said, folder=base)
