@@ -207,3 +207,30 @@ def test_data_of_the_primary_that_are_gone_are_not_replaced_by_nothing(pair: Run
         talk.send(5)
         talk.await_complete()
         assert rejoined(pair) == "follows"
+
+
+def test_an_account_whose_deletion_the_standby_lacks_is_named_and_deleted_again(
+    pair: RunningStack,
+) -> None:
+    with chat(pair, people=2) as talk:
+        talk.send(5)
+        talk.await_complete()
+        wait_until(lambda: follows(pair), 30)
+        gone = talk.names[0]
+        letters = int(ask(pair, "primary", "SELECT count(*) FROM event_log.dead_letter"))
+        with standby_held(pair):
+            done(pair, "accounts", "delete", gone, "--yes")
+            wait_until(lambda: named(pair, gone) == 0, 30)
+            told = done(pair, "stack", "promote", "--give-up", "--yes")
+        assert told["returned_accounts"] == [gone]
+        assert named(pair, gone) == 1
+        done(pair, "accounts", "delete", gone, "--yes")
+        wait_until(lambda: named(pair, gone) == 0, 30)
+        assert ask(pair, "primary", "SELECT count(*) FROM event_log.dead_letter") == letters
+        rejoined(pair)
+
+
+def named(stack: RunningStack, username: str) -> int:
+    """Return how many accounts hold the name."""
+    held = f"SELECT count(*) FROM identity.account WHERE username = '{username}'"
+    return int(ask(stack, "primary", held))
