@@ -2,7 +2,7 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test check bench pins
+.PHONY: help up down status logs demo test check bench benchrebuild fuzz pins
 
 help: ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -42,6 +42,17 @@ check: ## Run linters, type checker and import rules, build the docs
 bench: ## Measure the running stack
 	@scripts/set-up development
 	.venv/bin/python -m bench
+
+benchrebuild: ## Measure a rebuild of a million messages under load
+	@scripts/set-up development
+	.venv/bin/python -m bench.rebuild
+
+EXAMPLES ?= 20000
+STACK_URL ?= http://127.0.0.1:8080
+
+fuzz: ## Send generated requests to the running stack: make fuzz EXAMPLES=20000
+	@scripts/set-up development
+	.venv/bin/python -m tests.fuzzing --url $(STACK_URL) --examples $(EXAMPLES)
 
 pins: ## Renew requirements/*.txt from requirements/*.in
 	@scripts/set-up development

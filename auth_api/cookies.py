@@ -31,9 +31,11 @@ COOKIES_DOCUMENT = {
     "Set-Cookie": {
         "description": (
             "`refresh_token_cookie` (HttpOnly, Path=/auth/v1) and `csrf_refresh_token` (Path=/),"
-            " both SameSite=Strict."
+            " both SameSite=Strict; one header line each."
         ),
-        "schema": {"type": "string"},
+        "required": True,
+        "schema": {"type": "string", "minLength": 1},
+        "example": "refresh_token_cookie=eyJhbGciOiJF…; HttpOnly; Path=/auth/v1; SameSite=Strict",
     }
 }
 

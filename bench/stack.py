@@ -28,17 +28,23 @@ class Service:
 
 
 @contextmanager
-def stack() -> Iterator[dict[str, Service]]:
-    """Start a stack in a temporary folder; give its services by name; stop it at the end."""
+def stack(**settings: str) -> Iterator[dict[str, Service]]:
+    """Start a stack in a temporary folder; give its services by name; stop it at the end.
+
+    Meanwhile `MESSAGING_STATE` names it, for the verbs that look after it.
+    """
     with tempfile.TemporaryDirectory(prefix="messaging-bench-") as folder:
+        Path(folder).chmod(0o711)  # As root the servers run as another user, who must pass.
         environ = {
             **os.environ,
+            **settings,
             "MESSAGING_STATE": f"{folder}/state",
             "MESSAGING_PORT": str(free_port()),
             # The benchmark is one account in a hurry.
             "MESSAGING_COMMAND_RATE": "1000000",
             "MESSAGING_COMMAND_BURST": "1000000",
         }
+        os.environ["MESSAGING_STATE"] = environ["MESSAGING_STATE"]
         try:
             subprocess.run([_MESSAGING, "up"], env=environ, check=True, stdout=subprocess.DEVNULL)
             told = subprocess.run(

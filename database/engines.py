@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from psycopg2 import extras
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Engine, create_engine, event, make_url
 
 from runtime.settings import DatabaseSettings
 
@@ -24,6 +24,7 @@ def create_engine_for(
     pool_size: int,
     autocommit: bool = False,
     pre_ping: bool = True,
+    as_role: Literal["worker"] | None = None,
 ) -> Engine:
     """Return an engine with a fixed pool whose connections are checked before use.
 
@@ -34,9 +35,10 @@ def create_engine_for(
         pool_size: Connections at most; a thread beyond them waits up to 5 s for one.
         autocommit: Leave out BEGIN and COMMIT: right for single-statement reads.
         pre_ping: Leave it on unless the caller itself tries a broken connection once more.
+        as_role: Act as this role, of which the one that connects is a member.
     """
     extras.register_uuid()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
-    return create_engine(
+    engine = create_engine(
         make_url(settings.url).set(password=settings.password.reveal()),
         # A statement's parameters are people's messages: no error text may hold them.
         hide_parameters=True,
@@ -55,3 +57,14 @@ def create_engine_for(
             "tcp_user_timeout": 15_000,
         },
     )
+    if as_role is not None:
+        event.listen(engine, "connect", lambda connection, _: _become(connection, as_role))
+    return engine
+
+
+def _become(connection: Any, role: str) -> None:
+    # Outside a transaction, whose rollback would undo it.
+    before, connection.autocommit = connection.autocommit, True
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET ROLE {role}")
+    connection.autocommit = before

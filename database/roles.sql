@@ -28,6 +28,10 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT CONNECT ON DATABASE messaging TO auth_api, command_api, query_api, worker, operator, pgpool;
 GRANT CONNECT ON DATABASE postgres TO pgpool;
 GRANT CONNECT, CREATE ON DATABASE messaging TO messaging_owner;
+-- Verifying folds the log into tables of the session; mending does so as the worker.
+GRANT TEMPORARY ON DATABASE messaging TO operator, worker;
+-- Replay and rebuild write what the worker writes, and say so: SET ROLE worker. Without it, nothing.
+GRANT worker TO operator WITH INHERIT FALSE, SET TRUE;
 
 -- A statement that hangs holds a worker thread or the checkpoint lock: end it.
 ALTER ROLE auth_api SET statement_timeout = '10s';

@@ -90,15 +90,18 @@ class Intake:
 
     Attributes:
         account: Whose command it is: owner of the idempotency key and of the rate limit.
-        rate: What the account may send, each event counting as one command; None: not limited.
+        rate: How many commands the account may give; None: not limited.
         receipt: What to answer when the command is repeated.
         idempotency: The client's key, where it gave one.
+        commands: How many commands were given, those refused included; where it is less than
+            the events, these count.
     """
 
     account: AccountId
     rate: RateLimit | None
     receipt: bytes
     idempotency: Idempotency | None = None
+    commands: int = 0
 
 
 def queue_key(partition: int) -> str:
@@ -151,7 +154,7 @@ def append_arguments(
         intake.receipt,
         rate.per_second if rate else 1,
         rate.burst if rate else 1,
-        len(placed) if rate else 0,
+        max(len(placed), intake.commands) if rate else 0,
         settings.partitions,
         *events,
     ]

@@ -25,6 +25,17 @@ _LOCK = text(
     'SELECT "offset", number FROM event_log.checkpoint WHERE partition = :partition'
     " FOR UPDATE SKIP LOCKED"
 )
+# What an operator's command holds is not another projector's: who comes waits until it is done.
+_HOLDERS = 0x6D736768
+_HOLD = text(
+    "SELECT pg_advisory_xact_lock(:holders, p) FROM unnest(CAST(:partitions AS int[])) AS p"
+)
+_AWAIT_HOLDER = text("SELECT pg_advisory_xact_lock_shared(:holders, :partition)")
+# Shared, so that two transactions of the one holder may keep projectors out.
+_SHARE = text(
+    'SELECT partition, "offset", number FROM event_log.checkpoint'
+    " WHERE partition = ANY(CAST(:partitions AS int[])) ORDER BY partition FOR SHARE"
+)
 _ALL = text('SELECT partition, "offset", number FROM event_log.checkpoint ORDER BY partition')
 _ONE = text('SELECT "offset", number FROM event_log.checkpoint WHERE partition = :partition')
 _ADVANCE = text(
@@ -39,11 +50,34 @@ _CREATE = text(
 
 
 def lock(transaction: Connection, partition: Partition) -> Checkpoint | None:
-    """Lock and return the checkpoint until the transaction ends; None where another holds it."""
+    """Lock and return the checkpoint until the transaction ends; None where a projector holds it.
+
+    While an operator's command holds it, this waits, for nobody else would go on afterwards.
+    """
     row = transaction.execute(_LOCK, {"partition": partition}).one_or_none()
+    if row is None:
+        transaction.execute(_AWAIT_HOLDER, {"holders": _HOLDERS, "partition": partition})
+        row = transaction.execute(_LOCK, {"partition": partition}).one_or_none()
     if row is None:
         return None
     return Checkpoint(partition=partition, offset=Offset.parse(row[0]), number=row[1])
+
+
+def hold(transaction: Connection, partitions: Sequence[Partition]) -> list[Checkpoint]:
+    """Keep projectors out of `partitions` until the transaction ends; return the checkpoints.
+
+    It waits for a batch that is being applied, and projectors wait for it.
+    """
+    transaction.execute(_HOLD, {"holders": _HOLDERS, "partitions": sorted(partitions)})
+    return share(transaction, partitions)
+
+
+def share(transaction: Connection, partitions: Sequence[Partition]) -> list[Checkpoint]:
+    """Keep checkpoints where they are until the transaction ends, beside who holds them already."""
+    return [
+        Checkpoint(partition=Partition(row[0]), offset=Offset.parse(row[1]), number=row[2])
+        for row in transaction.execute(_SHARE, {"partitions": list(partitions)})
+    ]
 
 
 def advance(transaction: Connection, checkpoint: Checkpoint, *, now: datetime) -> None:

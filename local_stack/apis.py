@@ -1,4 +1,7 @@
-"""The three APIs, each a gunicorn with a few threads, and what each is told."""
+"""The three APIs, each a gunicorn with a few threads, and what each is told.
+
+query_api has a second gunicorn for event streams alone: each holds a thread as long as it is open.
+"""
 
 from __future__ import annotations
 
@@ -22,26 +25,44 @@ _SIZES = {
     "command_api": _Size(processes=2, threads=8),
     "query_api": _Size(processes=2, threads=16),
 }
+# One process, so that the limit of an account is exact; beyond the streams some threads to refuse.
+_STREAMS = "query_stream"
+_SPARE_THREADS = 8
 
 
 def services(context: Context) -> list[Service]:
     """Return the three APIs as services."""
-    return [_service(context, name, size) for name, size in _SIZES.items()]
+    return [
+        *(
+            _service(context, name, size, app=name, environment=environments.of_api(context, name))
+            for name, size in _SIZES.items()
+        ),
+        _streams(context),
+    ]
 
 
-def _service(context: Context, name: str, size: _Size) -> Service:
+def _streams(context: Context) -> Service:
+    environment = environments.of_streams(context)
+    threads = int(environment["MESSAGING_STREAM_LIMIT"]) + _SPARE_THREADS
+    size = _Size(processes=1, threads=threads)
+    return _service(context, _STREAMS, size, app="query_api", environment=environment)
+
+
+def _service(
+    context: Context, name: str, size: _Size, *, app: str, environment: dict[str, str]
+) -> Service:
     return Service(
         name=name,
         wave=4,
-        command=(sys.executable, "-P", "-m", "gunicorn", *_options(context, name, size)),
+        command=(sys.executable, "-P", "-m", "gunicorn", *_options(context, name, size, app)),
         folder=context.state.run,
-        environment=environments.of_api(context, name),
+        environment=environment,
         stop_seconds=30,
         port=context.port(name),
     )
 
 
-def _options(context: Context, name: str, size: _Size) -> tuple[str, ...]:
+def _options(context: Context, name: str, size: _Size, app: str) -> tuple[str, ...]:
     return (
         f"--bind=127.0.0.1:{context.port(name)}",
         "--worker-class=web.gunicorn_worker.Worker",
@@ -58,5 +79,5 @@ def _options(context: Context, name: str, size: _Size) -> tuple[str, ...]:
         # One control socket per home folder would be shared by every gunicorn of this user.
         "--no-control-socket",
         f"--name={name}",
-        f"{name}.app:create_app()",
+        f"{app}.app:create_app()",
     )

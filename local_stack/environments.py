@@ -14,6 +14,10 @@ _API_SETTINGS = {
     "query_api": (),
 }
 
+# A stream takes a connection only while it looks for news, a millisecond or so.
+_STREAM_POOL = 3
+STREAM_LIMIT = 200
+
 
 def of_api(context: Context, name: str) -> dict[str, str]:
     """Return the environment of API `name`."""
@@ -34,8 +38,21 @@ def of_api(context: Context, name: str) -> dict[str, str]:
         environment["MESSAGING_QUERY_URL"] = _api_url(context, "query")
     else:
         environment["MESSAGING_AUTH_READY_URL"] = f"{_api_url(context, 'auth')}/readyz"
+        streams = context.port("query_stream")
+        environment["MESSAGING_STREAM_READY_URL"] = f"http://127.0.0.1:{streams}/query/v1/readyz"
         environment["MESSAGING_COMMAND_READY_URL"] = f"{_api_url(context, 'command')}/readyz"
     return environment
+
+
+def of_streams(context: Context) -> dict[str, str]:
+    """Return the environment of the process of query_api that serves nothing but streams."""
+    return {
+        **of_api(context, "query_api"),
+        "MESSAGING_SERVICE": "query_stream",
+        "MESSAGING_DATABASE_POOL": str(_STREAM_POOL),
+        "MESSAGING_STREAM_LIMIT": str(STREAM_LIMIT),
+        **settings.some(context.settings, settings.STREAMS),
+    }
 
 
 def of_worker(context: Context, name: str) -> dict[str, str]:

@@ -49,7 +49,10 @@ def prepare(context: Context) -> None:
         "AUTH_API": f"127.0.0.1:{context.port('auth_api')}",
         "COMMAND_API": f"127.0.0.1:{context.port('command_api')}",
         "QUERY_API": f"127.0.0.1:{context.port('query_api')}",
+        "QUERY_STREAM": f"127.0.0.1:{context.port('query_stream')}",
         "FLOWER": f"127.0.0.1:{context.port('flower')}",
+        # A heartbeat may come late on a busy machine.
+        "STREAM_SILENCE": 30 + 2 * int(context.settings.get("MESSAGING_STREAM_HEARTBEAT", "15")),
         "STRICT_TRANSPORT_SECURITY": _hsts(context),
         "AUTH_RATE": context.settings.get("MESSAGING_AUTH_RATE", "20"),
         "AUTH_BURST": context.settings.get("MESSAGING_AUTH_BURST", "100"),

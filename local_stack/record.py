@@ -20,6 +20,7 @@ LOOPBACK_PORTS = (
     "auth_api",
     "command_api",
     "query_api",
+    "query_stream",
     "flower",
 )
 _FORM = 1

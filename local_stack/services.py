@@ -15,6 +15,7 @@ NAMES = (
     "auth_api",
     "command_api",
     "query_api",
+    "query_stream",
     "worker-1",
     "worker-2",
     "beat",

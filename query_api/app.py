@@ -20,10 +20,11 @@ from query_api.reads.search import Search
 from query_api.reads.sessions import EndedSessions
 from query_api.reads.stamps import Stamps
 from query_api.reads.unread import UnreadCounts
-from query_api.routes import conversations, events, messages, search
+from query_api.routes import conversations, events, messages, search, stream
 from query_api.routes.requests import Reads, serve
 from query_api.schemas.parameters import HEADERS
 from query_api.settings import Settings
+from query_api.streaming.streaming import Streaming
 from runtime import redis_client
 from runtime.errors import MessagingError
 from runtime.revocations import RevocationList
@@ -45,6 +46,7 @@ from web.keys import JwksKeys
 from web.openapi import Api
 from web.pages import problem_pages
 from web.paging import Cursors
+from web.stopping import stop_with
 
 _STATUSES: Mapping[type[MessagingError], Problem] = {
     NothingFoundError: CATALOGUE["not-found"],
@@ -82,6 +84,7 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
     verifier = verifier or TokenVerifier(
         JwksKeys(settings.jwks_url), issuer=settings.api.public_url
     )
+    ended = EndedSessions(RevocationList(client), replica)
     app, api = build_api(
         name="query",
         title=settings.api.title,
@@ -90,16 +93,20 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
         public_url=settings.api.public_url,
         statuses=_STATUSES,
         parts={"database": replica.answers, "redis": redis_answers(client)},
-        guard=Guard(verifier, EndedSessions(RevocationList(client), replica)),
+        guard=Guard(verifier, ended),
     )
-    serve(app, _reads(replica, settings.consistency_key))
+    streaming = Streaming.over(
+        replica, client, ended, settings=settings.stream, key=settings.consistency_key
+    )
+    stop_with(app, streaming.close)
+    serve(app, _reads(replica, settings.consistency_key, streaming))
     _register(api)
     app.register_blueprint(problem_pages())
     app.register_blueprint(aggregate(Readiness(_system(settings, client))))
     return app
 
 
-def _reads(replica: Replica, key: Secret) -> Reads:
+def _reads(replica: Replica, key: Secret, streaming: Streaming) -> Reads:
     reader = ReadModelReader(replica)
     peers = Peers()
     return Reads(
@@ -111,6 +118,7 @@ def _reads(replica: Replica, key: Secret) -> Reads:
         events=Events(reader),
         tokens=ConsistencyTokens(key),
         cursors=Cursors(key),
+        streaming=streaming,
     )
 
 
@@ -119,6 +127,7 @@ def _register(api: Api) -> None:
         api.spec.components.parameter(name, "header", header)
     for routes in (conversations, messages, search, events):
         api.register_blueprint(routes.blueprint, parameters=list(HEADERS))
+    api.register_blueprint(stream.blueprint)
 
 
 def _system(settings: Settings, client: redis.Redis) -> dict[str, Check]:
@@ -136,5 +145,6 @@ def _system(settings: Settings, client: redis.Redis) -> dict[str, Check]:
         "primary": nodes.primary,
         "replica": nodes.replica,
         "redis": redis_answers(client),
+        "streams": service_ready(settings.readiness.stream_url),
         "workers": heartbeat(client, "workers"),
     }

@@ -10,10 +10,14 @@ from web.app import ApiSettings
 
 @dataclass(frozen=True, kw_only=True)
 class ReadinessSettings:
-    """Where the other two services say whether they are ready; by default through NGINX."""
+    """Where the others say whether they are ready; by default through NGINX.
+
+    `stream_url` is of the process that serves event streams, which may be this one.
+    """
 
     auth_url: str
     command_url: str
+    stream_url: str
 
     @classmethod
     def read(cls, reader: Reader, *, public_url: str) -> ReadinessSettings:
@@ -23,6 +27,28 @@ class ReadinessSettings:
             command_url=reader.url(
                 "MESSAGING_COMMAND_READY_URL", f"{public_url}/command/v1/readyz"
             ),
+            stream_url=reader.url("MESSAGING_STREAM_READY_URL", f"{public_url}/query/v1/readyz"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamSettings:
+    """How many event streams there may be, and how long they may be silent.
+
+    Each stream holds a thread of the process: keep `limit` below the number of its threads.
+    """
+
+    limit: int = 4
+    limit_of_account: int = 10
+    heartbeat_seconds: int = 15
+
+    @classmethod
+    def read(cls, reader: Reader) -> StreamSettings:
+        """Read the group."""
+        return cls(
+            limit=reader.integer("MESSAGING_STREAM_LIMIT", cls.limit),
+            limit_of_account=reader.integer("MESSAGING_STREAM_ACCOUNT_LIMIT", cls.limit_of_account),
+            heartbeat_seconds=reader.integer("MESSAGING_STREAM_HEARTBEAT", cls.heartbeat_seconds),
         )
 
 
@@ -37,6 +63,7 @@ class Settings:
     jwks_url: str
     consistency_key: Secret
     readiness: ReadinessSettings
+    stream: StreamSettings = StreamSettings()
 
     @classmethod
     def read(cls, reader: Reader) -> Settings:
@@ -50,4 +77,5 @@ class Settings:
             jwks_url=reader.url("MESSAGING_JWKS_URL"),
             consistency_key=reader.secret("MESSAGING_CONSISTENCY_KEY_FILE"),
             readiness=ReadinessSettings.read(reader, public_url=api.public_url),
+            stream=StreamSettings.read(reader),
         )

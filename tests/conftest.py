@@ -20,7 +20,7 @@ def stack() -> Iterator[RunningStack]:
 
 
 # The longest first, so that no worker is left with one of them at the end.
-_LONGEST = ("tests/acceptance", "tests/recovery", "tests/chaos")
+_LONGEST = ("tests/acceptance", "tests/recovery", "tests/chaos", "tests/fuzzing")
 
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # it has no types

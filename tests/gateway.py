@@ -1,4 +1,4 @@
-"""NGINX alone, from the shared templates: in front of one service that echoes, and dead ones."""
+"""NGINX alone, from the shared templates: in front of services that echo, and dead ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,12 @@ from local_stack.state import State
 
 @dataclass(frozen=True)
 class Gateway:
-    """A running NGINX: auth_api answers by telling what it got, the other services are dead."""
+    """A running NGINX: live services answer by telling what they got, the others are dead."""
 
     url: str
     port: int
     log: Path
+    errors: Path
 
     def say(self, raw: bytes) -> tuple[int, dict[str, list[str]], bytes]:
         """Send `raw` bytes and return status, headers (each with all its values) and body."""
@@ -55,6 +56,9 @@ class _Echo(http.server.BaseHTTPRequestHandler):
         body = json.dumps(told).encode()
         self.send_response(429 if "limited" in self.path else 200)
         self.send_header("Content-Length", str(len(body)))
+        long = self.headers.get("X-Long-Answer")
+        if long:
+            self.send_header("Consistency-Token", "x" * int(long))
         for name in ("X-Request-ID", "X-Content-Type-Options", "Referrer-Policy"):
             self.send_header(name, "of the service")
         self.send_header("Cache-Control", "private, no-cache")
@@ -70,15 +74,18 @@ class _Echo(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_gateway(settings: Mapping[str, str]) -> Iterator[Gateway]:
-    """Run NGINX with these settings of `up` until the block ends."""
+def running_gateway(
+    settings: Mapping[str, str], *, alive: Sequence[str] = ("auth_api",)
+) -> Iterator[Gateway]:
+    """Run NGINX with these settings of `up`, before `alive` services, until the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="mst-gateway-"))
     folder.chmod(0o711)
     echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
     threading.Thread(target=echo.serve_forever, daemon=True).start()
-    chosen: dict[str, int] = {"auth_api": echo.server_address[1]}
-    for name in ("nginx", "command_api", "query_api", "flower"):
-        chosen[name] = ports.choose(chosen.values())
+    chosen: dict[str, int] = dict.fromkeys(alive, echo.server_address[1])
+    for name in ("nginx", "auth_api", "command_api", "query_api", "query_stream", "flower"):
+        if name not in alive:
+            chosen[name] = ports.choose(chosen.values())
     record = Record(
         identity="test",
         uid=0,
@@ -99,14 +106,16 @@ def running_gateway(settings: Mapping[str, str]) -> Iterator[Gateway]:
     )
     nginx.prepare(context)
     service = nginx.service(context)
-    log = folder / "access.log"
-    with log.open("wb") as output:
+    log, errors = folder / "access.log", folder / "errors.log"
+    with log.open("wb") as output, errors.open("wb") as complaints:
         if account:
             log.chmod(0o666)
+            errors.chmod(0o666)
         server = subprocess.Popen(
             service.command,
             cwd=service.folder,
             stdout=output,
+            stderr=complaints,
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
@@ -115,7 +124,7 @@ def running_gateway(settings: Mapping[str, str]) -> Iterator[Gateway]:
         assert server.poll() is None
         time.sleep(0.02)
     try:
-        yield Gateway(f"http://127.0.0.1:{chosen['nginx']}", chosen["nginx"], log)
+        yield Gateway(f"http://127.0.0.1:{chosen['nginx']}", chosen["nginx"], log, errors)
     finally:
         server.terminate()
         server.wait()

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from events import checkpoints
 from events.checkpoints import Checkpoint
+from events.contracts.accounts import AccountDeleted
 from events.contracts.base import Event, PoisonEventError
 from events.contracts.conversations import ConversationRead
 from events.contracts.envelope import Envelope
@@ -19,7 +20,7 @@ from events.contracts.messages import Audience, MessageDeleted, MessageEdited, M
 from events.contracts.offsets import Offset
 from events.queue import Entry
 from query_api.app import create_app
-from query_api.settings import ReadinessSettings, Settings
+from query_api.settings import ReadinessSettings, Settings, StreamSettings
 from runtime.clock import utc_now
 from runtime.ids import (
     AccountId,
@@ -45,7 +46,9 @@ KEY = Secret("not a secret")
 TOKENS = ConsistencyTokens(KEY)
 
 
-def settings_for(servers: Servers, *, redis_port: int | None = None) -> Settings:
+def settings_for(
+    servers: Servers, *, redis_port: int | None = None, stream: StreamSettings | None = None
+) -> Settings:
     secret = Secret("-")
     redis_url = f"redis://default@127.0.0.1:{redis_port or servers.valkey_port}/0"
     return Settings(
@@ -61,8 +64,11 @@ def settings_for(servers: Servers, *, redis_port: int | None = None) -> Settings
         jwks_url="http://127.0.0.1:1/",
         consistency_key=KEY,
         readiness=ReadinessSettings(
-            auth_url="http://127.0.0.1:1/", command_url="http://127.0.0.1:1/"
+            auth_url="http://127.0.0.1:1/",
+            command_url="http://127.0.0.1:1/",
+            stream_url="http://127.0.0.1:1/",
         ),
+        stream=stream or StreamSettings(),
     )
 
 
@@ -75,8 +81,11 @@ class BelievesAll:
         return VerifiedToken(identity, float("inf"))
 
 
-def app_for(servers: Servers, *, redis_port: int | None = None) -> Flask:
-    return create_app(settings_for(servers, redis_port=redis_port), verifier=BelievesAll())
+def app_for(
+    servers: Servers, *, redis_port: int | None = None, stream: StreamSettings | None = None
+) -> Flask:
+    settings = settings_for(servers, redis_port=redis_port, stream=stream)
+    return create_app(settings, verifier=BelievesAll())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +176,17 @@ class World:
             ConversationRead(conversation_id=conversation, peer_id=peer, up_to=up_to), actor
         )
 
+    def erase(self, account: AccountId) -> None:
+        """Delete an account, in all partitions as a worker does."""
+        for partition in range(PARTITIONS):
+            event = AccountDeleted(
+                account_id=account,
+                in_partition=Partition(partition),
+                of_partitions=PARTITIONS,
+                ordered_by="owner",
+            )
+            self.apply(event, account)
+
     def apply(
         self, event: Event, actor: AccountId, *, poison: PoisonEventError | None = None
     ) -> Applied:
@@ -203,7 +223,8 @@ class World:
         """Apply an entry of the queue, readable or not."""
         partition = Partition(token.partition)
         with self._worker.begin() as transaction:
-            known = checkpoints.read(transaction, partition)
+            known = checkpoints.lock(transaction, partition)
+            assert known is not None
             number = known.number + 1
             found = [Entry(offset=token.offset, number=number, envelope=entry)]
             apply_batch(transaction, partition, found, now=utc_now(), poison=poison)

@@ -15,6 +15,7 @@ from runtime.settings import Reader, ServiceSettings
 from web.access_log import AccessLog
 from web.blueprints import ApiBlueprint
 from web.bodies import MOST_BYTES
+from web.documents import cache_control_header
 from web.guard import Guard, public
 from web.health import Check, Readiness
 from web.lifecycle import Lifecycle
@@ -87,7 +88,13 @@ def build_api(  # noqa: PLR0913  # a factory's keywords, each told apart below
         cache_control=_CACHE_CONTROL[name],
         access_log=AccessLog(service=service.service),
     )
-    api = Api(app, prefix=prefix, description=description, public_url=public_url)
+    api = Api(
+        app,
+        prefix=prefix,
+        description=description,
+        public_url=public_url,
+        cache_control=_CACHE_CONTROL[name],
+    )
     api.register_blueprint(_health(Readiness(parts)))
     app.register_blueprint(api.document_page(), url_prefix=prefix)
     app.register_blueprint(docs_pages(title=title), url_prefix=prefix)
@@ -130,22 +137,42 @@ class ReadinessSchema(ma.Schema):
     )
 
 
+_READY = {"status": "ready", "parts": {"database": {"status": "ready"}}}
+_UNREADY = {
+    "status": "unready",
+    "parts": {"database": {"status": "unready", "detail": "The database does not answer."}},
+}
+_NOT_KEPT = {"Cache-Control": cache_control_header("no-store")}
+
+
 def _health(readiness: Readiness) -> ApiBlueprint:
     blueprint = ApiBlueprint("health", __name__, description="Whether the service can work.")
 
     @blueprint.route("/healthz", methods=["GET"])
-    @blueprint.response(200, HealthSchema)
+    @blueprint.response(200, HealthSchema, example={"status": "ok"}, headers=_NOT_KEPT)
     @public
     def healthz() -> Response:
-        """Tell that the process is up, whatever it depends on."""
+        """Tell that the process is up.
+
+        It is so whatever it depends on: whether that is there as well, `readyz` tells.
+        """
         return json_response({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
     @blueprint.route("/readyz", methods=["GET"])
-    @blueprint.response(200, ReadinessSchema)
-    @blueprint.alt_response(503, schema=ReadinessSchema, description="Some part is not ready.")
+    @blueprint.response(200, ReadinessSchema, example=_READY, headers=_NOT_KEPT)
+    @blueprint.alt_response(
+        503,
+        schema=ReadinessSchema,
+        description="Some part is not ready.",
+        example=_UNREADY,
+        headers=_NOT_KEPT,
+    )
     @public
     def readyz() -> Response:
-        """Tell whether every part that this service needs is ready."""
+        """Tell whether every part that this service needs is ready.
+
+        Each part is named; what is wrong with one that is not ready is said in a sentence.
+        """
         return readiness.response()
 
     return blueprint

@@ -11,8 +11,9 @@ import marshmallow as ma
 from flask import Response
 
 from web.bodies import MOST_BYTES, QueryReader, read_json
-from web.problems import CATALOGUE, MEDIA_TYPE
-from web.traits import PROBLEMS, PUBLIC, TAKES_QUERY
+from web.documents import LINKS_OF, PROBLEMS_OF
+from web.problems import CATALOGUE
+from web.traits import LINKS, PROBLEMS, PUBLIC, TAKES_QUERY
 
 View = TypeVar("View", bound=Callable[..., Any])
 SchemaLike = ma.Schema | type[ma.Schema]
@@ -27,7 +28,7 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smor
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Flask's and flask-smorest's
         """Take what flask-smorest's blueprint takes."""
         super().__init__(*args, **kwargs)
-        self._prepare_doc_cbks.append(self._prepare_problem_doc)
+        self._prepare_doc_cbks.append(self._prepare_own_doc)
 
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:  # Flask's options
         """Serve `rule` with a view; guarded unless the view is marked `@public`."""
@@ -96,6 +97,16 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smor
 
         return mark
 
+    @staticmethod
+    def links(status_code: int, **links: Mapping[str, Any]) -> Callable[[View], View]:
+        """Document where the answer with this status leads; see `web.links`."""
+
+        def mark(view: View) -> View:
+            setattr(view, LINKS, {**getattr(view, LINKS, {}), str(status_code): links})
+            return view
+
+        return mark
+
     def _store_endpoint_docs(
         self,
         endpoint: str,
@@ -114,64 +125,21 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smor
             info["operation"] = endpoint if len(methods) == 1 else f"{method}_{endpoint}".lower()
             info["public"] = any(getattr(one, PUBLIC, False) for one in marked)
             info["problems"] = getattr(view, PROBLEMS, ())
+            info["links"] = getattr(view, LINKS, {})
 
-    def _prepare_problem_doc(
+    def _prepare_own_doc(
         self, doc: dict[str, Any], doc_info: Mapping[str, Any], **_context: object
     ) -> dict[str, Any]:
-        slugs = ["not-acceptable", "internal-server-error", "service-unavailable"]
-        if not doc_info["public"]:
-            slugs += ["unauthorized", "token-invalid"]
-        if "requestBody" in doc:
-            slugs += ["malformed-json", "unsupported-media-type", "content-too-large"]
-        slugs += ["malformed-query", "invalid-fields", *doc_info["problems"]]
-        documented = {str(status): answer for status, answer in doc["responses"].items()}
+        answers = {str(status): answer for status, answer in doc["responses"].items()}
         # flask-smorest names a component of its own for what breaks a schema.
-        documented.pop("422", None)
-        doc["responses"] = {**problem_documents(slugs), "default": _any_problem(), **documented}
+        answers.pop("422", None)
+        doc["responses"] = answers
         doc["operationId"] = doc_info["operation"]
+        doc[PROBLEMS_OF] = list(doc_info["problems"])
+        doc[LINKS_OF] = doc_info["links"]
         if doc_info["public"]:
             doc["security"] = []
         return doc
-
-
-def problem_documents(slugs: list[str]) -> dict[str, dict[str, Any]]:
-    """Return an OpenAPI response for each status among the problems, each problem an example."""
-    responses: dict[str, dict[str, Any]] = {}
-    for slug in dict.fromkeys(slugs):
-        problem = CATALOGUE[slug]
-        response = responses.setdefault(
-            str(problem.status),
-            {"description": "", "content": _problem_content(), "headers": _headers(problem.status)},
-        )
-        response["description"] = f"{response['description']} {problem.explanation}".strip()
-        response["content"][MEDIA_TYPE].setdefault("examples", {})[slug] = {
-            "value": {
-                "type": f"/problems/{slug}",
-                "title": problem.title,
-                "status": problem.status,
-                "detail": problem.explanation,
-                "instance": "/path/of/the/request",
-                "request_id": "0197f9d1-8c3e-7c02-b1a4-5b0f6d3f2a11",
-            }
-        }
-    return responses
-
-
-def _any_problem() -> dict[str, Any]:
-    return {"description": "Any other problem.", "content": _problem_content()}
-
-
-def _problem_content() -> dict[str, Any]:
-    return {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-
-
-def _headers(status: int) -> dict[str, Any]:
-    names = ["X-Request-ID"]
-    if status == 401:
-        names.append("WWW-Authenticate")
-    if status in {429, 503}:
-        names.append("Retry-After")
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _documenting(decorate: Callable[[Any], Any]) -> Callable[[View], View]:

@@ -37,6 +37,16 @@ def read_json(  # what the schema makes
     return load(schema, parse(_body(request, body_limit), strings_checked=strings_checked))
 
 
+def refuse_body(detail: str) -> None:
+    """Refuse a request that has a body, where one would be passed over.
+
+    Raises:
+        InvalidFieldsError: It has one; `detail` says how to ask instead.
+    """
+    if _has_body(current_request()):
+        raise InvalidFieldsError({}, detail)
+
+
 class QueryReader:
     """Reads the query parameters that a schema describes; none may come twice."""
 

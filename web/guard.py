@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from flask import g
@@ -21,10 +21,14 @@ View = TypeVar("View", bound=Callable[..., object])
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who sends a request: an account, in one of its sessions."""
+    """Who sends a request: an account, in one of its sessions.
+
+    `expires_at` (seconds since 1970) is when the access token does that proves it.
+    """
 
     account_id: AccountId
     session_id: SessionId
+    expires_at: float = field(default=float("inf"), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +119,15 @@ class Guard:
         verified = self._verifier.verify(token)
         if self._revocations.is_revoked(verified.identity.session_id):
             raise TokenInvalidError("The session has ended.")
-        self._remember(token, verified, now)
-        return verified.identity
+        identity = replace(verified.identity, expires_at=verified.expires_at)
+        self._remember(token, identity, now)
+        return identity
 
-    def _remember(self, token: str, verified: VerifiedToken, now: float) -> None:
+    def _remember(self, token: str, identity: Identity, now: float) -> None:
         if len(self._young) >= self._remembered:
             self._old, self._young = self._young, {}
-        until = min(now + LONGEST_MEMORY_S, verified.expires_at)
-        self._young[token] = (verified.identity, until)
+        until = min(now + LONGEST_MEMORY_S, identity.expires_at)
+        self._young[token] = (identity, until)
 
 
 def current_identity() -> Identity:

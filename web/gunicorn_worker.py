@@ -1,5 +1,7 @@
 """Gunicorn's threaded worker, except that what it refuses by itself is a problem, not a page.
 
+And that the app is told of the worker's end: what never ends by itself would else be cut off.
+
 Run the APIs with `--worker-class=web.gunicorn_worker.Worker`.
 """
 
@@ -7,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
+from types import FrameType
 from typing import Any
 
 import orjson
@@ -14,6 +18,7 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from web.catalogue import BY_STATUS
+from web.stopping import stop
 
 # The nearest class counts; what is not here was not refused, but failed.
 _STATUSES: dict[type[BaseException], int] = {
@@ -33,6 +38,12 @@ _ANSWER_S = 1
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """A threaded worker whose own refusals are `application/problem+json`."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop: no new connections, and streams end."""
+        super().handle_exit(sig, frame)
+        # Not here: a signal may interrupt the very code whose lock is needed.
+        threading.Thread(target=stop, args=(self.wsgi,), daemon=True).start()
 
     def handle_error(
         self, _request: Any, client: socket.socket, _from: Any, exc: Exception

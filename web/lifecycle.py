@@ -6,7 +6,8 @@ import time
 
 import redis
 import structlog
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
+from flask.globals import request_ctx
 from sqlalchemy import exc as sqlalchemy_errors
 from werkzeug.exceptions import HTTPException
 
@@ -79,7 +80,7 @@ class Lifecycle:
         if traits is None:
             return None
         if current.method == "OPTIONS":
-            return _options(current)
+            return _options()
         if self._guard is not None and not traits.public:
             context.identity = self._guard.identify(environ.get("HTTP_AUTHORIZATION"))
         accept = environ.get("HTTP_ACCEPT")
@@ -122,9 +123,10 @@ class Lifecycle:
         return problem_response(CATALOGUE["internal-server-error"])
 
 
-def _options(current: Request) -> Response:
-    rule = current.url_rule
-    allowed = sorted(rule.methods or ()) if rule is not None else []
+def _options() -> Response:
+    # Of the path, not of the one view that was found: several may share it.
+    adapter = request_ctx.url_adapter
+    allowed = sorted(adapter.allowed_methods()) if adapter is not None else []
     response = Response(status=204, headers={"Allow": ", ".join(allowed)})
     del response.headers["Content-Type"]
     return response

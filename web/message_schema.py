@@ -6,6 +6,9 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+# RFC 3339 in UTC, to the microsecond.
+TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
+
 
 def text_field(description: str, *, null: bool = False, **more: object) -> fields.String:
     """Return a required string."""
@@ -16,7 +19,7 @@ def text_field(description: str, *, null: bool = False, **more: object) -> field
 
 def time_field(description: str, *, null: bool = False) -> fields.String:
     """Return a required time in RFC 3339."""
-    return text_field(description, null=null, format="date-time")
+    return text_field(description, null=null, format="date-time", pattern=TIME_PATTERN)
 
 
 def uuid_field(description: str) -> fields.String:
@@ -49,8 +52,8 @@ class MessageSchema(Schema):
         allow_none=True,
         metadata={"description": "To whom; null once that account is deleted."},
     )
-    subject = text_field("Null where it has none, or is deleted.", null=True)
-    body = text_field("Null where it is deleted.", null=True)
+    subject = text_field("Null where it has none, or is deleted.", null=True, maxLength=200)
+    body = text_field("Null where it is deleted.", null=True, minLength=1, maxLength=10_000)
     sent_at = time_field("When the command was accepted.")
     edited_at = time_field("When it was last edited; null if never.", null=True)
     deleted_at = time_field("When it was deleted for everyone; null if it is not.", null=True)

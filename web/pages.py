@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from pathlib import Path
 
 from flask import Blueprint, Response, render_template_string, send_from_directory
 
-from web.catalogue import CATALOGUE
+from web.catalogue import CATALOGUE, Problem
 from web.guard import public
+from web.problem_documents import problem_example
 from web.problems import problem_response
 from web.traits import produces, takes_any_query
 
@@ -46,8 +48,9 @@ _DOCS = """<!doctype html>
 _PROBLEM_STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;"
     "color:#1c2733;background:#fff}code{background:#eef2f6;padding:.1em .3em}"
+    "pre{background:#eef2f6;padding:1em;overflow-x:auto}"
     "@media(prefers-color-scheme:dark){body{color:#e6edf3;background:#11161c}"
-    "code{background:#26303a}}"
+    "code,pre{background:#26303a}}"
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_PROBLEM_STYLE.encode()).digest()).decode()
 _PROBLEM_CSP = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; {_COMMON_CSP}"
@@ -66,6 +69,11 @@ _PROBLEM = """<!doctype html>
 <p>{{ problem.explanation }}</p>
 <h2>What helps</h2>
 <p>{{ problem.mend }}</p>
+<h2>Example</h2>
+<pre>HTTP/1.1 {{ problem.status }}
+Content-Type: application/problem+json
+
+{{ example }}</pre>
 </body>
 </html>
 """
@@ -111,11 +119,19 @@ def problem_pages() -> Blueprint:
         if found is None:
             return problem_response(CATALOGUE["not-found"])
         return _page(
-            render_template_string(_PROBLEM, problem=found, style=_PROBLEM_STYLE), _PROBLEM_CSP
+            render_template_string(
+                _PROBLEM, problem=found, example=_example(found), style=_PROBLEM_STYLE
+            ),
+            _PROBLEM_CSP,
         )
 
     blueprint.add_url_rule("/problems/<slug>", view_func=problem)
     return blueprint
+
+
+def _example(problem: Problem) -> str:
+    members = problem_example(problem, instance="/path/of/the/request")
+    return json.dumps(members, indent=2)
 
 
 def _page(html: str, policy: str) -> Response:

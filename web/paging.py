@@ -75,7 +75,7 @@ def limit_field() -> QueryInteger:
         least=1,
         most=LARGEST_LIMIT,
         load_default=DEFAULT_LIMIT,
-        metadata={"description": "How many items at most."},
+        metadata={"description": "How many items at most.", "example": 20},
     )
 
 

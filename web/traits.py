@@ -16,6 +16,7 @@ PUBLIC = "messaging_public"
 TAKES_QUERY = "messaging_takes_query"
 PRODUCES = "messaging_produces"
 PROBLEMS = "messaging_problems"
+LINKS = "messaging_links"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from events.log import Recorded
 from events.queue import Entry
 from runtime.ids import Partition
 from workers import facts as known_facts
+from workers import spares
 from workers.projections import read_model
 from workers.rules.decisions import ACCOUNT_DELETED, decide
 from workers.rules.facts import Facts
@@ -201,7 +202,9 @@ def _write(transaction: Connection, partition: Partition, outcome: Outcome, now:
     _erase(transaction, partition, applied, now)
     if applied:
         read_model.apply(transaction, partition, applied)
-    log.redact(transaction, _deleted_for_everyone(applied))
+    deleted = _deleted_for_everyone(applied)
+    log.redact(transaction, deleted)
+    spares.redact(transaction, deleted)
 
 
 def _erase(
@@ -209,14 +212,16 @@ def _erase(
 ) -> None:
     """Take the text of accounts that are deleted out of the log, this batch's included."""
     events = (recorded.envelope.event for recorded in applied)
-    accounts = [event.account_id for event in events if isinstance(event, AccountDeleted)]
-    if not accounts:
+    deletions = [event for event in events if isinstance(event, AccountDeleted)]
+    if not deletions:
         return
     transaction.execute(_BE_PATIENT)
+    accounts = [event.account_id for event in deletions]
     erasures.mark_deleted(transaction, partition, accounts, now=now)
     for account in accounts:
         log.redact_actor(transaction, partition, account)
         dead_letters.redact_actor(transaction, partition, account, now=now)
+    spares.redact_actors(transaction, deletions)
 
 
 def _deleted_for_everyone(applied: Sequence[Recorded]) -> list[UUID]:

@@ -18,6 +18,7 @@ from runtime.settings import (
     RedisSettings,
     read_access_lifetime,
 )
+from workers.notifier import Notifier
 from workers.projector import Projector
 from workers.revocations import EndedSessions
 
@@ -66,7 +67,13 @@ class WorkerContext:
         # A newer version's function, also where the queue is open since long.
         queue.load_function()
         batch_size = self.queue_settings.batch_size
-        projector = Projector(queue, engine, batch_size=batch_size, clock=self.clock)
+        projector = Projector(
+            queue,
+            engine,
+            batch_size=batch_size,
+            clock=self.clock,
+            notify=Notifier(redis).applied,
+        )
         ended_sessions = EndedSessions(
             redis, engine, access_lifetime=read_access_lifetime(self._reader), clock=self.clock
         )

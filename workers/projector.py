@@ -7,7 +7,7 @@ admits one projector, so wake-ups may be lost or repeated without harm.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -67,6 +67,7 @@ class Projector:
         batch_size: int,
         clock: Clock,
         linger_ms: int = 250,
+        notify: Callable[[Partition, Offset], None] | None = None,
     ) -> None:
         """Read from `queue`, apply through `engine`.
 
@@ -78,7 +79,9 @@ class Projector:
             linger_ms: How long a drained partition is watched for more before its bell is
                 silenced, 0 for not at all: a wake-up through Celery costs both sides more than
                 all else that is done for an event.
+            notify: Is told after each commit up to where a partition is applied; must not fail.
         """
+        self._notify = notify
         self._linger_ms = linger_ms
         self._queue = queue
         self._engine = engine
@@ -145,7 +148,7 @@ class Projector:
             if not self._isolate(partition, start, entries, counts, error):
                 return None
         else:
-            self._tell(partition, outcome, counts)
+            self._tell(partition, entries[-1].offset, outcome, counts)
         return entries[-1].offset
 
     def _apply(
@@ -216,11 +219,15 @@ class Projector:
             if checkpoint is None or checkpoint.offset != start:
                 return False
             outcome = self._apply(transaction, checkpoint, entries, poison)
-        self._tell(partition, outcome, counts)
+        self._tell(partition, entries[-1].offset, outcome, counts)
         return True
 
-    def _tell(self, partition: Partition, outcome: Outcome, counts: Counts) -> None:
+    def _tell(
+        self, partition: Partition, reached: Offset, outcome: Outcome, counts: Counts
+    ) -> None:
         """Count what was committed, and log what became of each event and its request."""
+        if self._notify is not None and outcome.counts.applied:
+            self._notify(partition, reached)
         counts.add(outcome.counts)
         _log.info("projection.committed", partition=partition, events=outcome.traces)
         for letter in outcome.poisoned:

@@ -6,6 +6,7 @@ from flask import Response, request
 
 from auth_api.accounts import Account
 from auth_api.cookies import COOKIES_DOCUMENT, clear_cookies
+from auth_api.schemas import accounts as schemas
 from auth_api.schemas.accounts import (
     AccountSchema,
     DeletionAcceptedSchema,
@@ -16,17 +17,35 @@ from auth_api.schemas.accounts import (
 from auth_api.services import current_services
 from runtime.clock import rfc3339
 from web.blueprints import ApiBlueprint
+from web.documents import LOCATION
 from web.guard import TokenInvalidError, current_identity, public
+from web.links import link
 from web.request_ids import current_request_id
 from web.responses import json_response, no_content
 
+_LOCATION = {
+    "Location": {**LOCATION, "description": "Where the account is shown.", "example": "/auth/v1/me"}
+}
 blueprint = ApiBlueprint("accounts", __name__, description="Creating and seeing accounts.")
 
 
 @blueprint.route("/register", methods=["POST"])
 @public
-@blueprint.arguments(RegisterSchema)
-@blueprint.response(201, AccountSchema)
+@blueprint.arguments(RegisterSchema, example=schemas.REGISTRATION)
+@blueprint.response(
+    201, AccountSchema, description="Created.", example=schemas.ACCOUNT, headers=_LOCATION
+)
+@blueprint.links(
+    201,
+    login=link(
+        "login",
+        "Log in with the same name and password.",
+        body={
+            "username": "{$request.body#/username}",
+            "password": "{$request.body#/password}",
+        },
+    ),
+)
 @blueprint.problems("username-taken", "email-taken", "too-many-requests")
 def register(body: dict[str, str]) -> Response:
     """Create an account.
@@ -43,9 +62,13 @@ def register(body: dict[str, str]) -> Response:
 
 
 @blueprint.route("/me", methods=["GET"])
-@blueprint.response(200, AccountSchema)
+@blueprint.response(200, AccountSchema, example=schemas.ACCOUNT)
+@blueprint.problems("too-many-requests")
 def me() -> Response:
-    """Show the account that the access token belongs to."""
+    """Show the account that the access token belongs to.
+
+    Nobody else can see its e-mail address.
+    """
     account = current_services().accounts.get(current_identity().account_id)
     if account is None:
         raise TokenInvalidError("The account does not exist any more.")
@@ -53,8 +76,14 @@ def me() -> Response:
 
 
 @blueprint.route("/me", methods=["DELETE"])
-@blueprint.arguments(DeletionSchema)
-@blueprint.response(202, DeletionAcceptedSchema, headers=COOKIES_DOCUMENT)
+@blueprint.arguments(DeletionSchema, example=schemas.DELETION)
+@blueprint.response(
+    202,
+    DeletionAcceptedSchema,
+    description="Deleted; what it wrote is being erased.",
+    example=schemas.DELETION_ACCEPTED,
+    headers=COOKIES_DOCUMENT,
+)
 @blueprint.problems("password-wrong", "too-many-failures", "too-many-requests")
 def delete_me(body: dict[str, str]) -> Response:
     """Delete the account.
@@ -82,11 +111,14 @@ def delete_me(body: dict[str, str]) -> Response:
 
 
 @blueprint.route("/password", methods=["POST"])
-@blueprint.arguments(PasswordChangeSchema)
-@blueprint.response(204)
+@blueprint.arguments(PasswordChangeSchema, example=schemas.PASSWORD_CHANGE)
+@blueprint.response(204, description="Changed.")
 @blueprint.problems("password-wrong", "too-many-failures", "too-many-requests")
 def change_password(body: dict[str, str]) -> Response:
-    """Change the password, which ends every other session of the account."""
+    """Change the password.
+
+    That ends every other session of the account; this one goes on.
+    """
     current_services().password_changes.change(
         current_identity(),
         current=body["current_password"],

@@ -12,6 +12,7 @@ from auth_api.cookies import (
     refresh_token_of_request,
     set_cookies,
 )
+from auth_api.schemas import sessions as schemas
 from auth_api.schemas.sessions import LoginSchema, SessionListSchema, TokenSchema
 from auth_api.services import Services, current_services
 from auth_api.sessions import Client, Session
@@ -20,6 +21,7 @@ from runtime.clock import rfc3339
 from runtime.ids import SessionId
 from web.blueprints import ApiBlueprint
 from web.guard import current_identity, public
+from web.links import link
 from web.responses import json_response, no_content
 
 blueprint = ApiBlueprint("sessions", __name__, description="Tokens, from login to logout.")
@@ -27,8 +29,9 @@ blueprint = ApiBlueprint("sessions", __name__, description="Tokens, from login t
 
 @blueprint.route("/login", methods=["POST"])
 @public
-@blueprint.arguments(LoginSchema)
-@blueprint.response(200, TokenSchema, headers=COOKIES_DOCUMENT)
+@blueprint.arguments(LoginSchema, example=schemas.LOGIN)
+@blueprint.response(200, TokenSchema, example=schemas.TOKEN, headers=COOKIES_DOCUMENT)
+@blueprint.links(200, sessions=link("list_sessions", "Among them the one that has begun."))
 @blueprint.problems("login-failed", "too-many-failures", "too-many-requests")
 def login(body: dict[str, str]) -> Response:
     """Start a session.
@@ -46,7 +49,7 @@ def login(body: dict[str, str]) -> Response:
 
 @blueprint.route("/token", methods=["POST"])
 @public
-@blueprint.response(200, TokenSchema, headers=COOKIES_DOCUMENT)
+@blueprint.response(200, TokenSchema, example=schemas.TOKEN, headers=COOKIES_DOCUMENT)
 @blueprint.problems(
     "refresh-token-invalid", "csrf-token-invalid", "session-revoked", "too-many-requests"
 )
@@ -63,36 +66,55 @@ def refresh() -> Response:
 
 
 @blueprint.route("/logout", methods=["POST"])
-@blueprint.response(204, headers=COOKIES_DOCUMENT)
+@blueprint.response(204, description="Ended.", headers=COOKIES_DOCUMENT)
+@blueprint.problems("too-many-requests")
 def logout() -> Response:
-    """End this session: its refresh token at once, its access tokens within 5 seconds."""
+    """End this session.
+
+    Its refresh token ends at once, its access tokens within 5 seconds.
+    """
     who = current_identity()
     current_services().sessions.end(who.account_id, who.session_id)
     return _goodbye()
 
 
 @blueprint.route("/sessions", methods=["GET"])
-@blueprint.response(200, SessionListSchema)
+@blueprint.response(200, SessionListSchema, example=schemas.SESSIONS)
+@blueprint.links(
+    200,
+    end=link("end_session", "End one of them.", session_id="$response.body#/items/0/id"),
+)
+@blueprint.problems("too-many-requests")
 def list_sessions() -> Response:
-    """List the account's sessions, the one used last first."""
+    """List the account's sessions.
+
+    The one used last comes first; `current` is the one of this request.
+    """
     who = current_identity()
     sessions = current_services().sessions.of(who.account_id)
     return json_response({"items": [_shown(one, who.session_id) for one in sessions]})
 
 
 @blueprint.route("/sessions", methods=["DELETE"])
-@blueprint.response(204, headers=COOKIES_DOCUMENT)
+@blueprint.response(204, description="All ended.", headers=COOKIES_DOCUMENT)
+@blueprint.problems("too-many-requests")
 def end_all_sessions() -> Response:
-    """End all sessions of the account, this one too."""
+    """End all sessions of the account.
+
+    This one ends too: as by a logout.
+    """
     current_services().sessions.end_all(current_identity().account_id)
     return _goodbye()
 
 
-@blueprint.route("/sessions/<uuid:session_id>", methods=["DELETE"])
-@blueprint.response(204)
-@blueprint.problems("not-found")
+@blueprint.route("/sessions/<uuid:session_id>", methods=["DELETE"], parameters=[schemas.SESSION_ID])
+@blueprint.response(204, description="Ended.")
+@blueprint.problems("too-many-requests")
 def end_session(session_id: UUID) -> Response:
-    """End one session of the account: as a logout, from afar."""
+    """End one session of the account.
+
+    As a logout, but from afar: of a lost device, say.
+    """
     current_services().sessions.end(current_identity().account_id, SessionId(session_id))
     return no_content()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import marshmallow as ma
@@ -11,6 +12,14 @@ from auth_api.passwords import LONGEST, OWN_NAME, SHORTEST, is_common, is_own_na
 from web.strict_json import StrictSchema, Text, UsernameField
 
 _LONGEST_EMAIL = 254
+_BROKEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
+# The same for readers of the OpenAPI document, whose patterns are those of JavaScript.
+_UNBROKEN = {"pattern": r"^[^\s\x00-\x1f\x7f-\x9f]*$"}
+
+
+def _unbroken(address: str) -> None:
+    if _BROKEN.search(address):
+        raise ma.ValidationError("Not a valid email address.")
 
 
 class EmailField(Text):
@@ -21,11 +30,8 @@ class EmailField(Text):
         super().__init__(
             least=3,
             most=_LONGEST_EMAIL,
-            validate=[
-                validate.Regexp(r"[^\s\x00-\x1f\x7f-\x9f]*\Z", error="Not a valid email address."),
-                validate.Email(),
-            ],
-            metadata={"format": "email", **kwargs.pop("metadata", {})},
+            validate=[_unbroken, validate.Email()],
+            metadata={"format": "email", **_UNBROKEN, **kwargs.pop("metadata", {})},
             **kwargs,
         )
 
@@ -98,6 +104,32 @@ class AccountSchema(ma.Schema):
     """An account as its owner sees it."""
 
     id = fields.UUID(required=True)
-    username = fields.String(required=True)
-    email = fields.String(required=True)
+    username = fields.String(
+        required=True,
+        metadata={"minLength": 1, "maxLength": 64, "description": "In its prepared form."},
+    )
+    email = fields.String(required=True, metadata={"format": "email", "maxLength": _LONGEST_EMAIL})
     created_at = fields.String(required=True, metadata={"format": "date-time"})
+
+
+REGISTRATION: dict[str, Any] = {
+    "username": "alice",
+    "email": "alice@example.org",
+    "password": "correct horse battery",
+}
+ACCOUNT: dict[str, Any] = {
+    "id": "0197f9d1-8c3e-7c02-b1a4-5b0f6d3f2a10",
+    "username": "alice",
+    "email": "alice@example.org",
+    "created_at": "2026-01-31T10:15:42.123456Z",
+}
+DELETION: dict[str, Any] = {"password": "correct horse battery"}
+DELETION_ACCEPTED: dict[str, Any] = {
+    "event_id": "0197f9d1-8c3e-7c02-b1a4-5b0f6d3f2a12",
+    "status": "accepted",
+    "accepted_at": "2026-01-31T10:15:42.123456Z",
+}
+PASSWORD_CHANGE: dict[str, Any] = {
+    "current_password": "correct horse battery",
+    "new_password": "a staple is a good thing",
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import marshmallow as ma
 from marshmallow import fields
 
@@ -30,7 +32,9 @@ class LoginSchema(StrictSchema):
 class TokenSchema(ma.Schema):
     """An access token; the refresh token comes as a cookie."""
 
-    access_token = fields.String(required=True)
+    access_token = fields.String(
+        required=True, metadata={"description": "A JWT, for the Authorization header."}
+    )
     token_type = fields.String(required=True, metadata={"enum": ["Bearer"]})
     expires_in = fields.Integer(required=True, metadata={"description": "Seconds."})
 
@@ -69,3 +73,43 @@ class JwksSchema(ma.Schema):
     """The public keys by which access tokens are verified (RFC 7517)."""
 
     keys = fields.List(fields.Nested(JwkSchema), required=True)
+
+
+LOGIN: dict[str, Any] = {"username": "alice", "password": "correct horse battery"}
+TOKEN: dict[str, Any] = {
+    "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI…",
+    "token_type": "Bearer",
+    "expires_in": 300,
+}
+SESSIONS: dict[str, Any] = {
+    "items": [
+        {
+            "id": "0197f9d1-8c3e-7c02-b1a4-5b0f6d3f2a13",
+            "created_at": "2026-01-31T10:15:42.123456Z",
+            "last_used_at": "2026-01-31T18:02:11.000317Z",
+            "user_agent": "curl/8.14.1",
+            "address": "192.0.2.7",
+            "current": True,
+        }
+    ]
+}
+SESSION_ID: dict[str, Any] = {
+    "in": "path",
+    "name": "session_id",
+    "required": True,
+    "description": "The session's id, from the list of sessions.",
+    "schema": {"type": "string", "format": "uuid"},
+    "example": "0197f9d1-8c3e-7c02-b1a4-5b0f6d3f2a13",
+}
+JWKS: dict[str, Any] = {
+    "keys": [
+        {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "use": "sig",
+            "alg": "EdDSA",
+            "kid": "20260131T101500Z-5f3a9c1e",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        }
+    ]
+}

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-
-import httpx
+from typing import TypeVar
 
 from cli.demo.book import Book
-from cli.demo.client import ApiError, Client, Request
 from cli.demo.errors import DemoError
 from cli.demo.people import substitute
+from messaging_client import ConflictError, LoginFailedError, MessagingClient, UnauthorizedError
 
-_REFRESH_COOKIE = "refresh_token_cookie"
-_CSRF_COOKIE = "csrf_refresh_token"
-# An access token is renewed when so much of its life is over: it must not end on the way.
-_USABLE = 0.8
+T = TypeVar("T")
 _LOCKS = 64
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Session:
-    access_token: str
-    good_until: float
-    refresh_token: str
-    csrf_token: str
 
 
 class Accounts:
@@ -37,14 +23,12 @@ class Accounts:
     always the same: another one only where a stranger has that name already.
     """
 
-    def __init__(
-        self, client: Client, book: Book, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """Send by `client` and remember in `book`."""
-        self._client = client
+    def __init__(self, connect: Callable[[], MessagingClient], book: Book) -> None:
+        """Let each person have a client that `connect` makes, and remember people in `book`."""
+        self._connect = connect
         self._book = book
-        self._clock = clock
-        self._sessions: dict[str, _Session] = {}
+        self._strangers = connect()
+        self._clients: dict[str, MessagingClient] = {}
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     def is_known(self, name: str) -> bool:
@@ -68,43 +52,37 @@ class Accounts:
         raise DemoError(f"Others have registered both {name!r} and {substitute(name)!r}.")
 
     def log_in(self, name: str) -> None:
-        """Start a session of the person, unless there is one with a good access token.
+        """Start a session of the person, unless there is one.
 
         Raises:
             DemoError: The account is gone, and another cannot be had.
         """
-        self._access_token(name)
+        self._client(name)
 
-    def send(self, name: str, request: Request) -> httpx.Response:
-        """Return the successful answer to a request in the person's name.
+    def act(self, name: str, do: Callable[[MessagingClient], T]) -> T:
+        """Return what `do` returns, done in the person's name.
 
         Raises:
-            ApiError: The service refused it.
+            MessagingError: The client's, if the service refused it.
         """
+        client = self._client(name)
         try:
-            return self._client.send(_signed(request, self._access_token(name)))
-        except ApiError as error:
-            if error.status != 401:
-                raise
-        # The session has ended, or the clocks differ: once more with a new token.
-        with self._lock(name):
-            self._sessions.pop(name, None)
-        return self._client.send(_signed(request, self._access_token(name)))
+            return do(client)
+        except UnauthorizedError:
+            # Not even a login helped: the account is gone.
+            with self._lock(name):
+                if self._clients.get(name) is client:
+                    del self._clients[name]
+        return do(self._client(name))
 
     def _claim(self, name: str, username: str) -> bool:
         """Return whether there is now an account of this username that is ours."""
         # No part of a nickname: those hold what no e-mail address may.
         local_part = hashlib.sha256(username.encode()).hexdigest()[:24]
-        body = {
-            "username": username,
-            "email": f"demo-{local_part}@example.org",
-            "password": self._book.password(username),
-        }
+        email, password = f"demo-{local_part}@example.org", self._book.password(username)
         try:
-            self._client.send(Request(method="POST", path="/auth/v1/register", json=body))
-        except ApiError as error:
-            if error.status != 409:
-                raise
+            self._strangers.register(username, email, password)
+        except ConflictError as error:
             # A new secret fits no account, but for one that an attempt made whose answer was lost.
             may_be_ours = error.tried_before or not self._book.is_new
             return may_be_ours and self._try_to_log_in(name, username)
@@ -113,69 +91,31 @@ class Accounts:
     def _try_to_log_in(self, name: str, username: str) -> bool:
         """Return whether the account that has this username is ours, logged in then."""
         try:
-            self._sessions[name] = self._log_in(username)
-        except ApiError as error:
-            if error.status != 401:
-                raise
+            self._clients[name] = self._logged_in(username)
+        except LoginFailedError:
             return False
         return True
 
-    def _access_token(self, name: str) -> str:
-        session = self._sessions.get(name)
-        if session is None or session.good_until < self._clock():
+    def _client(self, name: str) -> MessagingClient:
+        client = self._clients.get(name)
+        if client is None:
             with self._lock(name):
-                session = self._renewed(name)
-        return session.access_token
+                client = self._clients.get(name) or self._new_client(name)
+                self._clients[name] = client
+        return client
 
-    def _renewed(self, name: str) -> _Session:
-        session = self._sessions.get(name)
-        if session is not None and session.good_until >= self._clock():
-            return session
+    def _new_client(self, name: str) -> MessagingClient:
+        """Return a client of the person, who gets another account if the last is gone."""
         try:
-            session = self._refresh(session) if session else self._log_in(self.username(name))
-        except ApiError as error:
-            if error.status != 401:
-                raise
-            session = self._log_in_afresh(name)
-        self._sessions[name] = session
-        return session
+            return self._logged_in(self.username(name))
+        except LoginFailedError:
+            self.register(name)
+        return self._logged_in(self.username(name))
 
-    def _log_in_afresh(self, name: str) -> _Session:
-        """Return a new session where the last is gone, or the whole account with it."""
-        try:
-            return self._log_in(self.username(name))
-        except ApiError as error:
-            if error.status != 401:
-                raise
-        self.register(name)
-        return self._log_in(self.username(name))
-
-    def _log_in(self, username: str) -> _Session:
-        body = {"username": username, "password": self._book.password(username)}
-        request = Request(method="POST", path="/auth/v1/login", json=body)
-        return self._session(self._client.send(request))
-
-    def _refresh(self, session: _Session) -> _Session:
-        headers = {
-            "Cookie": f"{_REFRESH_COOKIE}={session.refresh_token}",
-            "X-CSRF-TOKEN": session.csrf_token,
-        }
-        request = Request(method="POST", path="/auth/v1/token", headers=headers)
-        return self._session(self._client.send(request))
-
-    def _session(self, answer: httpx.Response) -> _Session:
-        granted = answer.json()
-        return _Session(
-            access_token=granted["access_token"],
-            good_until=self._clock() + _USABLE * granted["expires_in"],
-            refresh_token=answer.cookies[_REFRESH_COOKIE],
-            csrf_token=answer.cookies[_CSRF_COOKIE],
-        )
+    def _logged_in(self, username: str) -> MessagingClient:
+        client = self._connect()
+        client.login(username, self._book.password(username), remember=True)
+        return client
 
     def _lock(self, name: str) -> threading.Lock:
         return self._locks[hash(name) % len(self._locks)]
-
-
-def _signed(request: Request, access_token: str) -> Request:
-    headers = {**request.headers, "Authorization": f"Bearer {access_token}"}
-    return replace(request, headers=headers)

@@ -17,7 +17,6 @@ from cli.demo import service as services
 from cli.demo.accounts import Accounts
 from cli.demo.book import kept
 from cli.demo.chat_file import ChatFile, open_chat_file
-from cli.demo.client import Client, Troubles, connect
 from cli.demo.demo import Demo
 from cli.demo.outgoing import Census, outgoing, take_census
 from cli.demo.parallel import Stop
@@ -25,6 +24,8 @@ from cli.demo.progress import screen
 from cli.demo.report import Outcome, Report
 from cli.demo.service import Service
 from cli.demo.showing import show
+from cli.demo.troubles import Troubles, client_factory, explained
+from messaging_client import MessagingError, http_client
 
 SAMPLE = "sample/ubuntu-irc-sample.jsonl"
 _INTERRUPTED = 130
@@ -104,11 +105,15 @@ class _Run:
     ) -> Outcome:
         stop = Stop()
         with ExitStack() as stack:
-            http = stack.enter_context(connect(service.url, trust_environment=not service.is_local))
+            http = stack.enter_context(http_client(service.url, trust_env=not service.is_local))
             began_at = services.greet(http, service)
             book = stack.enter_context(kept(service.book))
             shown = stack.enter_context(screen(Console(stderr=True)))
-            troubles.tell = shown.trouble
-            accounts = Accounts(Client(http, troubles=troubles, pause=stop.pause), book)
+            # What fails once the demo stops is what was under way when its connection was closed.
+            troubles.tell = lambda text: None if stop.is_set() else shown.trouble(text)
+            accounts = Accounts(client_factory(http, troubles, pause=stop.pause), book)
             self._demo = Demo(accounts, shown, stop=stop, began_at=began_at)
-            return self._demo.run(census, outgoing(chat.lines(self._most)))
+            try:
+                return self._demo.run(census, outgoing(chat.lines(self._most)))
+            except MessagingError as error:
+                raise explained(error) from error

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from cli.demo.accounts import Accounts
-from cli.demo.client import ApiError, Request
 from cli.demo.outgoing import Outgoing, Pair
 from cli.demo.parallel import Stop, for_each
+from messaging_client import MessageReceipt as Accepted
+from messaging_client import MessagingClient, RecipientUnknownError
 
 # Each waits for the disk most of the time.
 _THREADS = 8
@@ -121,34 +122,31 @@ class Sender:
     def _send(self, message: Outgoing) -> None:
         accepted = self._post(message)
         receipt = Receipt(
-            message_id=accepted["message_id"],
+            message_id=str(accepted.message_id),
             sender=message.sender,
             username=self._accounts.username(message.sender),
             fingerprint=fingerprint(message.body),
         )
         conversation = self._conversations.setdefault(message.pair, SentConversation())
-        conversation.add(receipt, accepted["consistency_token"])
+        conversation.add(receipt, accepted.consistency_token)
 
-    def _post(self, message: Outgoing) -> dict[str, str]:
+    def _post(self, message: Outgoing) -> Accepted:
         try:
             return self._post_once(message)
-        except ApiError as error:
-            if error.slug != "recipient-unknown":
-                raise
-        # The account of an earlier demo has been deleted.
-        self._accounts.register(message.recipient)
+        except RecipientUnknownError:
+            # The account of an earlier demo has been deleted.
+            self._accounts.register(message.recipient)
         return self._post_once(message)
 
-    def _post_once(self, message: Outgoing) -> dict[str, str]:
-        request = Request(
-            method="POST",
-            path="/command/v1/messages",
-            json={"to": self._accounts.username(message.recipient), "body": message.body},
-            # The line's number makes the key the same in every attempt, whatever dies between.
-            headers={"Idempotency-Key": f"demo-{self._run}-{message.number}"},
-        )
-        accepted: dict[str, str] = self._accounts.send(message.sender, request).json()
-        return accepted
+    def _post_once(self, message: Outgoing) -> Accepted:
+        to = self._accounts.username(message.recipient)
+        # The line's number makes the key the same in every attempt, whatever dies between.
+        key = f"demo-{self._run}-{message.number}"
+
+        def post(client: MessagingClient) -> Accepted:
+            return client.send_message(to, message.body, key=key)
+
+        return self._accounts.act(message.sender, post)
 
 
 def _lane(message: Outgoing) -> int:

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from cli.demo.sending import Receipt, fingerprint
+from messaging_client import Message
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,16 +23,14 @@ class Seen:
     sent_at: datetime
 
     @classmethod
-    def of(cls, item: Mapping[str, object]) -> Seen:
-        """Return the message that the item of a page describes."""
-        body, sender, position = item["body"], item["from"], item["position"]
-        assert isinstance(position, int)  # noqa: S101  # the API's own contract
+    def of(cls, message: Message) -> Seen:
+        """Return what matters here of a message."""
         return cls(
-            message_id=str(item["id"]),
-            position=position,
-            sender=None if sender is None else str(sender),
-            body=None if body is None else str(body),
-            sent_at=datetime.fromisoformat(str(item["sent_at"])),
+            message_id=str(message.id),
+            position=message.position,
+            sender=message.sender,
+            body=message.body,
+            sent_at=message.sent_at,
         )
 
 

@@ -7,15 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
 from cli.demo.accounts import Accounts
-from cli.demo.client import Request
 from cli.demo.outgoing import Pair
 from cli.demo.parallel import Stop, for_each
 from cli.demo.sending import SentConversation
 from cli.demo.verdict import Seen, judge
-from cli.demo.waiting import freshness
+from messaging_client import MessagingClient
 
 _THREADS = 4
 _LIMIT = 200
@@ -83,15 +81,16 @@ def _read(
 ) -> list[Seen]:
     """Return the conversation by position, from well before `began_at` or its beginning on."""
     ours = {receipt.message_id for receipt in sent.receipts}
-    name = quote(accounts.username(peer), safe="")
-    link: str | None = f"/query/v1/conversations/{name}/messages?include=deleted&limit={_LIMIT}"
-    seen: list[Seen] = []
-    while link is not None:
-        request = Request(method="GET", path=link, headers=freshness(sent.token))
-        page = accounts.send(reader, request).json()
-        seen = [*map(Seen.of, page["items"]), *seen]
-        oldest = seen[0] if seen else None
-        if oldest and oldest.sent_at < began_at - _MARGIN and oldest.message_id not in ours:
-            break
-        link = page["prev"]
-    return seen
+    username = accounts.username(peer)
+
+    def read(client: MessagingClient) -> list[Seen]:
+        seen: list[Seen] = []
+        listed = client.messages(username, include_deleted=True, limit=_LIMIT, token=sent.token)
+        for page in listed.pages():
+            seen = [*map(Seen.of, page.items), *seen]
+            oldest = seen[0] if seen else None
+            if oldest and oldest.sent_at < began_at - _MARGIN and oldest.message_id not in ours:
+                break
+        return seen
+
+    return accounts.act(reader, read)

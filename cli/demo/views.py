@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote
 
 from cli.demo.accounts import Accounts
-from cli.demo.client import Request
 from cli.demo.errors import DemoError
 from cli.demo.outgoing import Pair
 from cli.demo.sending import SentConversation
-from cli.demo.waiting import freshness
+from messaging_client import Conversation, Message, MessagingClient
 
 _MOST_CONVERSATIONS = 200
 
@@ -61,59 +58,46 @@ def views(
 ) -> tuple[View, View]:
     """Return what each of the two sees of their conversation, the last so many messages of it."""
     one, other = pair
-    token = conversation.token
     return (
-        _Viewer(accounts, one, token).view(other, lines),
-        _Viewer(accounts, other, token).view(one, lines),
+        _view(accounts, one, other, token=conversation.token, lines=lines),
+        _view(accounts, other, one, token=conversation.token, lines=lines),
     )
 
 
-class _Viewer:
-    """Reads as one person."""
+def _view(accounts: Accounts, name: str, peer: str, *, token: str, lines: int) -> View:
+    """Return how `name` sees the conversation with `peer`."""
+    username = accounts.username(peer)
 
-    def __init__(self, accounts: Accounts, name: str, token: str) -> None:
-        self._accounts = accounts
-        self._name = name
-        self._token = token
-
-    def view(self, peer: str, lines: int) -> View:
-        """Return how this person sees the conversation with `peer`."""
-        username = self._accounts.username(peer)
-        unread = self._get("/query/v1/unread")
-        listed = self._listed(username)
-        path = f"/query/v1/conversations/{quote(username, safe='')}/messages?limit={lines}"
+    def look(client: MessagingClient) -> View:
+        unread = client.unread(token=token)
+        listed = _listed(client, username, token)
+        page = client.messages(username, limit=lines, token=token).first_page()
         return View(
-            username=self._accounts.username(self._name),
+            username=accounts.username(name),
             peer=username,
-            last_position=listed["last_position"],
-            unread=listed["unread_count"],
-            unread_in_all=unread["total"],
-            unread_conversations=len(unread["conversations"]),
-            lines=tuple(_line(item, username) for item in self._get(path)["items"]),
+            last_position=listed.last_position,
+            unread=listed.unread_count,
+            unread_in_all=unread.total,
+            unread_conversations=len(unread.conversations),
+            lines=tuple(_line(message, username) for message in page.items),
         )
 
-    def _listed(self, peer: str) -> Mapping[str, int]:
-        """Return the entry of the conversation in this person's list."""
-        link = f"/query/v1/conversations?limit={_MOST_CONVERSATIONS}"
-        while link:
-            page = self._get(link)
-            for item in page["items"]:
-                if item["with"] == peer:
-                    found: Mapping[str, int] = item
-                    return found
-            link = page["next"]
-        raise DemoError(f"The conversations of {self._name} lack that with {peer}.")
-
-    def _get(self, path: str) -> Any:
-        request = Request(method="GET", path=path, headers=freshness(self._token))
-        return self._accounts.send(self._name, request).json()
+    return accounts.act(name, look)
 
 
-def _line(item: Mapping[str, Any], peer: str) -> Line:
+def _listed(client: MessagingClient, peer: str, token: str) -> Conversation:
+    """Return the entry of the conversation with `peer` in the client's list."""
+    for conversation in client.conversations(limit=_MOST_CONVERSATIONS, token=token):
+        if conversation.peer == peer:
+            return conversation
+    raise DemoError(f"A list of conversations lacks that with {peer}.")
+
+
+def _line(message: Message, peer: str) -> Line:
     return Line(
-        position=item["position"],
-        sent_at=item["sent_at"],
-        sender=item["from"],
-        body=item["body"],
-        unread=item["from"] == peer and item["read_at"] is None,
+        position=message.position,
+        sent_at=message.sent_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        sender=message.sender or "",
+        body=message.body or "",
+        unread=message.sender == peer and message.read_at is None,
     )

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 from cli.demo.accounts import Accounts
-from cli.demo.client import ApiError, Request
 from cli.demo.errors import DemoError
 from cli.demo.sending import SentConversation
-
-PATIENCE_S = 300.0
-NOT_YET_VISIBLE = "not-yet-visible"
-# So many consistency tokens of 100 characters fit into a header.
-_TOKENS = 60
+from cli.demo.troubles import VISIBLE_WITHIN_S
+from messaging_client import MOST_TOKENS, MessagingClient, NotYetVisibleError
 
 
 def wait_until_visible(
     accounts: Accounts,
     conversations: Sequence[SentConversation],
     done: Callable[[int], None],
-    *,
-    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Return once the query API shows all of `conversations`; `done` is told how many more it does.
 
@@ -29,39 +22,22 @@ def wait_until_visible(
         DemoError: They do not become visible.
     """
     for group in _groups(conversations):
-        given_up_at = clock() + PATIENCE_S
-        while not _is_visible(accounts, group):
-            if clock() > given_up_at:
-                raise DemoError(
-                    f"What was accepted is not visible after {PATIENCE_S:.0f} s; nothing is lost:"
-                    " it waits in the event queue. See `messaging status` and `messaging logs`."
-                )
+        tokens = ",".join(one.token for one in group)
+        try:
+            accounts.act(group[0].receipts[0].sender, _looking(tokens))
+        except NotYetVisibleError:
+            raise DemoError(
+                f"What was accepted is not visible after {VISIBLE_WITHIN_S:.0f} s; nothing is lost:"
+                " it waits in the event queue. See `messaging status` and `messaging logs`."
+            ) from None
         done(len(group))
 
 
-def freshness(*tokens: str) -> dict[str, str]:
-    """Return the headers that ask for an answer which shows what `tokens` stand for."""
-    return {"Consistency-Token": ",".join(tokens), "Prefer": "wait=10"}
-
-
 def _groups(conversations: Sequence[SentConversation]) -> Iterator[Sequence[SentConversation]]:
-    for start in range(0, len(conversations), _TOKENS):
-        yield conversations[start : start + _TOKENS]
+    for start in range(0, len(conversations), MOST_TOKENS):
+        yield conversations[start : start + MOST_TOKENS]
 
 
-def _is_visible(accounts: Accounts, group: Sequence[SentConversation]) -> bool:
+def _looking(tokens: str) -> Callable[[MessagingClient], object]:
     # Tokens of others may be waited for; what is read with them does not matter.
-    request = Request(
-        method="GET",
-        path="/query/v1/conversations",
-        params={"limit": 1},
-        headers=freshness(*(one.token for one in group)),
-        refusals=frozenset({NOT_YET_VISIBLE}),
-    )
-    try:
-        accounts.send(group[0].receipts[0].sender, request)
-    except ApiError as error:
-        if error.slug != NOT_YET_VISIBLE:
-            raise
-        return False
-    return True
+    return lambda client: client.conversations(limit=1, token=tokens).first_page()

@@ -54,8 +54,9 @@ def accept(decide: Callable[[], Event], context: Context) -> Answer:
     except MessagingError:
         # A repeated command gets its first answer even if it would be refused by now, its
         # recipient having gone away.
-        earlier = _recall(context)
+        earlier = recall(context)
         if earlier is None:
+            _count_refused(context)
             raise
         return earlier
     return append([event], context)
@@ -78,6 +79,7 @@ def append(decided: Sequence[Event | Refused], context: Context) -> Answer:
             rate=tools.rate,
             receipt=receipt.encode() if context.idempotency else b"",
             idempotency=context.idempotency,
+            commands=len(decided),
         ),
     )
     _wake(appended, receipt, context)
@@ -124,13 +126,30 @@ def _wake(appended: Appended, receipt: Receipt, context: Context) -> None:
         context.tools.wake(partition, first)
 
 
-def _recall(context: Context) -> Answer | None:
+def recall(context: Context) -> Answer | None:
+    """Return the answer to an earlier request of the same key, None where the key is free.
+
+    Raises:
+        IdempotencyKeyReusedError: The key belongs to another command.
+        QueueUnavailableError: The queue is away.
+    """
     if context.idempotency is None:
         return None
     earlier = context.tools.queue.recall(context.actor, context.idempotency)
     if earlier is None:
         return None
     return _answer(Receipt.decode(earlier.receipt), earlier, context)
+
+
+def _count_refused(context: Context) -> None:
+    """Count a refused command: names must not be tried faster than messages are sent.
+
+    Raises:
+        CommandRateError: The account has given too many.
+        QueueUnavailableError: Nobody counts just now.
+    """
+    terms = Intake(account=context.actor, rate=context.tools.rate, receipt=b"", commands=1)
+    context.tools.queue.append([], terms)
 
 
 def _answer(receipt: Receipt, appended: Appended, context: Context) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from command_api.directory import Accounts
-from command_api.handlers.accepting import Answer, append
+from command_api.handlers.accepting import Answer, append, recall
 from command_api.handlers.commands import (
     Command,
     DeleteMessage,
@@ -54,7 +54,15 @@ def accept_batch(
         except MessagingError as error:
             return Refused(problem=describe(error))
 
-    return append([decide(command) for command in commands], context)
+    try:
+        decided = [decide(command) for command in commands]
+    except UnavailableError:
+        # A repeated batch gets its first answer, whatever is away by now.
+        earlier = recall(context)
+        if earlier is None:
+            raise
+        return earlier
+    return append(decided, context)
 
 
 def _names(commands: Sequence[Command | MessagingError]) -> Iterator[str]:

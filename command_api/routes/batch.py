@@ -17,7 +17,7 @@ from command_api.handlers.commands import (
 )
 from command_api.problems import STATUSES
 from command_api.routes.answers import batch_accepted
-from command_api.routes.documentation import BATCH_EXAMPLE, REQUEST_HEADERS, accepts
+from command_api.routes.documentation import BATCH_EXAMPLE, OF_FIRST, REQUEST_HEADERS, accepts
 from command_api.routes.requests import context_of
 from command_api.schemas.answers import BatchAcceptedSchema
 from command_api.schemas.batch import BY_TYPE, BatchSchema
@@ -53,6 +53,7 @@ _COMMANDS: Mapping[str, Callable[..., Command]] = {
 @batch.route("/batch", methods=["POST"], parameters=REQUEST_HEADERS)
 @batch.arguments(BatchSchema, body_limit=MOST_BYTES, strings_checked=False, example=_EXAMPLE)
 @accepts(batch, BatchAcceptedSchema, example=BATCH_EXAMPLE)
+@batch.links(202, **OF_FIRST)
 def post_batch(fields: dict[str, Any]) -> Response:
     """Give up to 500 commands at once.
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import marshmallow as ma
 
 from web.blueprints import ApiBlueprint
+from web.documents import LOCATION
+from web.links import link, link_to
 from web.message_schema import MESSAGE, MessageSchema
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -30,6 +32,7 @@ REQUEST_HEADERS: list[dict[str, Any]] = [
             "type": "string",
             "pattern": r'^(?:[!#-~](?:[ -~]{0,253}[!-~])?|"(?:[ !#-\[\]-~]|\\["\\]){1,255}")$',
         },
+        "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
     },
     {
         "in": "header",
@@ -37,6 +40,7 @@ REQUEST_HEADERS: list[dict[str, Any]] = [
         "description": "Kept in the answer, the event and the logs if it is of 1 to 128 "
         "characters `A-Z a-z 0-9 . _ -`; replaced if not.",
         "schema": {"type": "string"},
+        "example": "my-client-4711",
     },
     {
         "in": "header",
@@ -55,30 +59,38 @@ PREFER: dict[str, Any] = {
     "schema": {"type": "string"},
     "example": "wait=5",
 }
-_X_REQUEST_ID = {"$ref": "#/components/headers/X-Request-ID"}
 _LOCATION = {
+    **LOCATION,
     "description": "Where the event's status is told.",
-    "required": True,
-    "schema": {"type": "string", "format": "uri-reference"},
+    "example": f"/query/v1/events/{_EVENT_ID}?token={_OPAQUE}",
 }
 _CONSISTENCY_TOKEN = {
-    "description": "Send it with a query to see the command's effect. Of a batch: one token for "
-    "each partition concerned, comma-separated; missing where all commands were refused.",
-    "schema": {"type": "string"},
+    "description": "Send it with a query to see the command's effect.",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{100}$"},
+    "example": _OPAQUE,
+}
+_CONSISTENCY_TOKENS = {
+    "description": "One token for each partition concerned, comma-separated; missing where all "
+    "commands were refused.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{100}(,[A-Za-z0-9_-]{100})*$"},
+    "example": _OPAQUE,
 }
 _REPLAYED = {
     "description": "`true` where the command had been accepted before: this is that answer.",
     "schema": {"type": "string", "enum": ["true"]},
+    "example": "true",
 }
 _MESSAGE_LOCATION = {
+    **LOCATION,
     "description": "Where the message is.",
-    "required": True,
-    "schema": {"type": "string", "format": "uri-reference"},
+    "example": f"/query/v1/messages/{_MESSAGE_ID}",
 }
 _PREFERENCE_APPLIED = {
     "description": "The time that was granted: `wait=N` (RFC 7240).",
     "required": True,
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": "^wait=([1-9]|10)$"},
+    "example": "wait=5",
 }
 ACCEPTED_EXAMPLE: dict[str, Any] = {
     "event_id": _EVENT_ID,
@@ -117,13 +129,12 @@ def accepts(
     example: dict[str, Any],
 ) -> Callable[[View], View]:
     """Document a command: its 202, and the problems that it has beside those of every command."""
-    headers = {
-        "Consistency-Token": _CONSISTENCY_TOKEN,
+    headers: dict[str, Any] = {
+        "Consistency-Token": _CONSISTENCY_TOKENS,
         "Idempotent-Replayed": _REPLAYED,
-        "X-Request-ID": _X_REQUEST_ID,
     }
     if "results" not in example:
-        headers["Location"] = _LOCATION
+        headers |= {"Consistency-Token": _CONSISTENCY_TOKEN, "Location": _LOCATION}
     respond: Callable[[View], View] = blueprint.response(
         202, schema, description="Accepted.", headers=headers, example=example
     )
@@ -148,6 +159,40 @@ def shows(blueprint: ApiBlueprint, status: int, description: str) -> Callable[[V
             "Idempotent-Replayed": _REPLAYED,
             "Location": _MESSAGE_LOCATION,
             "Preference-Applied": _PREFERENCE_APPLIED,
-            "X-Request-ID": _X_REQUEST_ID,
         },
     )
+
+
+# What an accepted command gives the parameters for, here and among the queries.
+TO_EVENT = link_to(
+    "query",
+    "events/{event_id}",
+    "get",
+    "What becomes of the command; the address is that of Location.",
+    event_id="$response.body#/event_id",
+    token="$response.body#/consistency_token",  # noqa: S106  # an expression
+)
+_MESSAGE = "$response.body#/message_id"
+ABOUT_MESSAGE: dict[str, dict[str, Any]] = {
+    "event": TO_EVENT,
+    "message": link_to(
+        "query",
+        "messages/{message_id}",
+        "get",
+        "The message, once the command is applied.",
+        message_id=_MESSAGE,
+        **{"Consistency-Token": "$response.body#/consistency_token"},
+    ),
+    "edit": link("patch_message", "Edit it.", message_id=_MESSAGE),
+    "delete": link("delete_message", "Delete it.", message_id=_MESSAGE),
+}
+OF_FIRST: dict[str, dict[str, Any]] = {
+    "event": link_to(
+        "query",
+        "events/{event_id}",
+        "get",
+        "What becomes of the first command, where it was accepted.",
+        event_id="$response.body#/results/0/event_id",
+        token="$response.body#/results/0/consistency_token",  # noqa: S106  # an expression
+    )
+}

@@ -12,9 +12,11 @@ from command_api.handlers.commands import DeleteMessage, EditMessage, SendMessag
 from command_api.handlers.messages import delete_message, edit_message, send_message
 from command_api.routes.answers import accepted
 from command_api.routes.documentation import (
+    ABOUT_MESSAGE,
     ACCEPTED_EXAMPLE,
     PREFER,
     REQUEST_HEADERS,
+    TO_EVENT,
     accepts,
     shows,
 )
@@ -25,6 +27,7 @@ from command_api.schemas.commands import DeletionSchema, EditMessageSchema, Send
 from events.contracts.messages import Changes
 from runtime.ids import MessageId
 from web.blueprints import ApiBlueprint
+from web.bodies import refuse_body
 
 messages = ApiBlueprint("messages", __name__, description="Send, edit and delete messages.")
 _SEND_EXAMPLE = {"to": "bob", "subject": "Tonight", "body": "The train leaves at 18:04."}
@@ -35,6 +38,7 @@ _MESSAGE_ID = {
     "required": True,
     "description": "The message's id.",
     "schema": {"type": "string", "format": "uuid"},
+    "example": "01990f5e-7c1a-7b3e-9f60-31aa5d7a4c09",
 }
 
 
@@ -42,6 +46,7 @@ _MESSAGE_ID = {
 @messages.arguments(SendMessageSchema, example=_SEND_EXAMPLE)
 @accepts(messages, AcceptedSchema, "recipient-unknown", example=ACCEPTED_EXAMPLE)
 @shows(messages, 201, "The message, applied within the time that was asked for.")
+@messages.links(202, **ABOUT_MESSAGE)
 def post_message(fields: dict[str, Any]) -> Response:
     """Send a message.
 
@@ -60,8 +65,9 @@ class Message(MethodView):
 
     @messages.arguments(EditMessageSchema, example=_EDIT_EXAMPLE)
     @messages.doc(parameters=[PREFER])
-    @accepts(messages, AcceptedSchema, "not-found", example=ACCEPTED_EXAMPLE)
+    @accepts(messages, AcceptedSchema, example=ACCEPTED_EXAMPLE)
     @shows(messages, 200, "The message, edited within the time that was asked for.")
+    @messages.links(202, **ABOUT_MESSAGE)
     def patch(self, fields: dict[str, Any], message_id: UUID) -> Response:
         """Edit a message of one's own.
 
@@ -73,12 +79,15 @@ class Message(MethodView):
         return applied_or_accepted(edit_message(command, context), context, status=200)
 
     @messages.arguments(DeletionSchema, location="query")
-    @accepts(messages, AcceptedSchema, "not-found", example=ACCEPTED_EXAMPLE)
+    @accepts(messages, AcceptedSchema, example=ACCEPTED_EXAMPLE)
+    @messages.links(202, event=TO_EVENT)
     def delete(self, fields: dict[str, Any], message_id: UUID) -> Response:
         """Delete a message for everyone or, with `?for=me`, from one's own sight alone.
 
         Whether it exists and is one's own is decided when the event is applied; if not, its
         status becomes `rejected`.
         """
+        # Passed over, a body of {"for": "me"} would delete the message for everyone.
+        refuse_body("A deletion has no body: `?for=me` deletes for yourself alone.")
         command = DeleteMessage(message_id=MessageId(message_id), **fields)
         return accepted(delete_message(command, context_of({"for": command.audience})))

@@ -17,11 +17,18 @@ class AcceptedSchema(ma.Schema):
     )
     status = fields.String(required=True, metadata={"enum": ["accepted"]})
     accepted_at = fields.DateTime(
-        required=True, metadata={"description": "RFC 3339, UTC, microseconds."}
+        required=True,
+        metadata={
+            "description": "RFC 3339, UTC, microseconds.",
+            "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$",
+        },
     )
     consistency_token = fields.String(
         required=True,
-        metadata={"description": "Opaque. A query that carries it shows the command's effect."},
+        metadata={
+            "description": "Opaque. A query that carries it shows the command's effect.",
+            "pattern": "^[A-Za-z0-9_-]{100}$",
+        },
     )
 
 

@@ -43,6 +43,7 @@ def _audience() -> fields.String:
             "description": "`everyone`, the default: only its sender may. `me`: either party may, "
             "and nobody else is told.",
             "default": "everyone",
+            "example": "me",
         },
     )
 

@@ -147,3 +147,20 @@ class DeletedAccount(Base):
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     partition: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     recorded_at: Mapped[datetime] = mapped_column(_TIME)
+
+
+class Fold(Base):
+    """How far a partition is folded into a read model that is not live, by its schema's name.
+
+    `events` counts what was folded by rebuilds. What was taken back from the dead letters after
+    `since` may lie before `offset` and be missing in that read model.
+    """
+
+    __tablename__ = "fold"
+    __table_args__ = _SCHEMA
+
+    read_model: Mapped[str] = mapped_column(Text, primary_key=True)
+    partition: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    offset: Mapped[str] = mapped_column(_OFFSET)
+    events: Mapped[int] = mapped_column(BigInteger)
+    since: Mapped[datetime] = mapped_column(_TIME)

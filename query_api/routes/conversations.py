@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response
 
-from query_api.routes.documents import FRESH, PAGE_HEADERS, TAGGED, unchanged
+from query_api.routes.documents import FRESH, PAGE_HEADERS, TAGGED, to_conversation, unchanged
 from query_api.routes.pages import answer, place_of, sorted_page_response
 from query_api.routes.requests import freshness, reads
 from query_api.schemas import answers
@@ -26,8 +26,12 @@ blueprint = ApiBlueprint("conversations", __name__, description="Your conversati
 )
 @unchanged(blueprint)
 @blueprint.problems("cursor-invalid", *FRESH)
+@blueprint.links(200, **to_conversation("items"))
 def conversations(query: dict[str, Any]) -> Response:
-    """List your conversations, the one with the latest message first."""
+    """List your conversations.
+
+    The one with the latest message comes first; `next` leads to older ones.
+    """
     me, fresh = current_identity().account_id, freshness()
     of = f"conversations {me}"
     place = place_of(query.get("cursor"), of)
@@ -42,8 +46,12 @@ def conversations(query: dict[str, Any]) -> Response:
 @blueprint.response(200, answers.UnreadSchema, example=answers.UNREAD, headers=TAGGED)
 @unchanged(blueprint)
 @blueprint.problems(*FRESH)
+@blueprint.links(200, **to_conversation("conversations"))
 def unread() -> Response:
-    """Count the messages that you have yet to read, by conversation, the latest first."""
+    """Count the messages that you have yet to read.
+
+    By conversation, the latest first; conversations without unread messages are left out.
+    """
     me, fresh = current_identity().account_id, freshness()
     return answer(
         partial(reads().stamps.of_account, me, fresh),

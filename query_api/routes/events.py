@@ -23,7 +23,7 @@ blueprint = ApiBlueprint("events", __name__, description="What became of your co
 @blueprint.arguments(EventQuery, location="query")
 @blueprint.response(200, answers.EventSchema, example=answers.EVENT, headers=TAGGED)
 @unchanged(blueprint)
-@blueprint.problems("not-found", *FRESH)
+@blueprint.problems(*FRESH)
 def event(query: dict[str, Any], event_id: UUID) -> Response:
     """Tell what became of one of your commands.
 

@@ -10,7 +10,15 @@ from flask import Response
 
 from query_api.reads.answers import MessagePage
 from query_api.reads.messages import Window
-from query_api.routes.documents import FRESH, PAGE_HEADERS, TAGGED, unchanged
+from query_api.routes.documents import (
+    FRESH,
+    PAGE_HEADERS,
+    TAGGED,
+    TO_MESSAGE,
+    TO_THIS,
+    to_commands,
+    unchanged,
+)
 from query_api.routes.pages import answer, link_with, page_response
 from query_api.routes.requests import freshness, reads
 from query_api.schemas import answers
@@ -30,7 +38,8 @@ blueprint = ApiBlueprint("messages", __name__, description="Messages, as one of 
 @blueprint.arguments(MessagesQuery, location="query")
 @blueprint.response(200, answers.MessagePageSchema, example=answers.MESSAGES, headers=PAGE_HEADERS)
 @unchanged(blueprint)
-@blueprint.problems("not-found", *FRESH)
+@blueprint.problems(*FRESH)
+@blueprint.links(200, message=TO_MESSAGE)
 def conversation_messages(query: dict[str, Any], username: str) -> Response:
     """Show the messages of your conversation with a user.
 
@@ -71,9 +80,13 @@ def _page_response(window: Window, page: MessagePage, tag: str) -> Response:
 @blueprint.arguments(LastQuery, location="query")
 @blueprint.response(200, MessageSchema, example=MESSAGE, headers=TAGGED)
 @unchanged(blueprint)
-@blueprint.problems("not-found", *FRESH)
+@blueprint.problems(*FRESH)
+@blueprint.links(200, message=TO_THIS, **to_commands("$response.body#/id"))
 def last_message(query: dict[str, Any], username: str) -> Response:
-    """Show the last message from a user to you, or from either of you."""
+    """Show the last message from a user to you.
+
+    With `?from=any` the last from either of you. Where there is none: 404.
+    """
     me, fresh = current_identity().account_id, freshness()
     return answer(
         partial(reads().stamps.of_conversation, me, username, fresh),
@@ -90,7 +103,8 @@ def last_message(query: dict[str, Any], username: str) -> Response:
     200, answers.MessagePageSchema, example=answers.UNREAD_MESSAGES, headers=PAGE_HEADERS
 )
 @unchanged(blueprint)
-@blueprint.problems("not-found", *FRESH)
+@blueprint.problems(*FRESH)
+@blueprint.links(200, message=TO_MESSAGE)
 def unread_messages(query: dict[str, Any], username: str) -> Response:
     """Show the messages from a user that you have yet to read, the oldest first.
 
@@ -114,9 +128,13 @@ def _unread_response(page: MessagePage, tag: str) -> Response:
 @blueprint.arguments(MessageQuery, location="query")
 @blueprint.response(200, MessageSchema, example=MESSAGE, headers=TAGGED)
 @unchanged(blueprint)
-@blueprint.problems("not-found", *FRESH)
+@blueprint.problems(*FRESH)
+@blueprint.links(200, **to_commands("$response.body#/id"))
 def one_message(query: dict[str, Any], message_id: UUID) -> Response:
-    """Show one message that you sent or received."""
+    """Show one message that you sent or received.
+
+    One that others wrote to one another is 404, as one that never was.
+    """
     message = reads().messages.one(
         current_identity().account_id,
         MessageId(message_id),

@@ -13,6 +13,7 @@ from query_api.reads.messages import Messages
 from query_api.reads.search import Search
 from query_api.reads.stamps import Stamps
 from query_api.reads.unread import UnreadCounts
+from query_api.streaming.streaming import Streaming
 from web.consistency import ConsistencyTokens
 from web.paging import Cursors
 from web.preferences import wait_seconds
@@ -35,6 +36,7 @@ class Reads:
     events: Events
     tokens: ConsistencyTokens
     cursors: Cursors
+    streaming: Streaming
 
 
 def serve(app: Flask, reads: Reads) -> None:

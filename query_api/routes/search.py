@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from flask import Response
 
-from query_api.routes.documents import FRESH, PAGE_HEADERS, unchanged
+from query_api.routes.documents import FRESH, PAGE_HEADERS, TO_MESSAGE, unchanged
 from query_api.routes.pages import answer, place_of, sorted_page_response
 from query_api.routes.requests import freshness, reads
 from query_api.schemas import answers
@@ -25,6 +25,7 @@ blueprint = ApiBlueprint("search", __name__, description="Your messages, by thei
 @blueprint.response(200, answers.FoundPageSchema, example=answers.FOUND, headers=PAGE_HEADERS)
 @unchanged(blueprint)
 @blueprint.problems("cursor-invalid", "not-found", *FRESH)
+@blueprint.links(200, message=TO_MESSAGE)
 def search(query: dict[str, Any]) -> Response:
     """Find the messages that hold every one of some words, the newest first.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.footprint import footprint
-from tests.acceptance.people import Person, registering
+from tests.acceptance.people import Person, Register, registering
 from tests.running_stack import RunningStack
 
 
@@ -16,6 +16,23 @@ def people(stack: RunningStack) -> Iterator[tuple[Person, Person, Person]]:
     """Three people who have nothing to do with one another yet."""
     with registering(stack) as register:
         yield register("alice"), register("bob"), register("carol")
+
+
+@pytest.fixture
+def register(stack: RunningStack) -> Iterator[Register]:
+    """Register somebody whom no other test knows, and log them in."""
+    with registering(stack) as register:
+        yield register
+
+
+@pytest.fixture
+def alice(register: Register) -> Person:
+    return register("alice")
+
+
+@pytest.fixture
+def bob(register: Register) -> Person:
+    return register("bob")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""People who use a running stack, each logged in."""
+"""People who use a running stack, each logged in: by the Python client, and by bare HTTP."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from messaging_client import Message, MessageReceipt, MessagingClient, Receipt
 from tests.running_stack import RunningStack
 
 WAIT = {"Prefer": "wait=10"}
@@ -17,12 +18,38 @@ WAIT = {"Prefer": "wait=10"}
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody with an account, and a client that is logged in."""
+    """Somebody with an account, and a session that `client` and `http` share."""
 
     username: str
     email: str
     password: str
+    client: MessagingClient
     http: httpx.Client
+
+    def write(self, to: Person, body: str) -> MessageReceipt:
+        """Send a message by the client, whose next queries show it."""
+        return self.client.send_message(to.username, body)
+
+    def messages(self, peer: Person, *, token: str | None = None) -> list[Message]:
+        """Return all messages with `peer`, the oldest first."""
+        return list(self.client.messages(peer.username, after=0, limit=200, token=token))
+
+    def outcome(self, receipt: Receipt) -> tuple[str, str | None]:
+        """Return status and reason of a command's event, once it has been dealt with."""
+        assert receipt.event_id is not None
+        told = self.client.event(receipt.event_id, token=receipt.consistency_token, wait=10)
+        return told.status, told.reason
+
+    def get(self, path: str, *, token: str | None = None, **headers: str) -> httpx.Response:
+        """Ask by bare HTTP; with `token`, the answer shows the effect of its command."""
+        fresh = {**WAIT, "Consistency-Token": token} if token else {}
+        address = path if path.startswith("/") else f"/query/v1/{path}"
+        return self.http.get(address, headers={**fresh, **headers})
+
+    def post(self, to: Person, body: str, **headers: str) -> httpx.Response:
+        """Send a message by bare HTTP, whatever the answer."""
+        message = {"to": to.username, "body": body}
+        return self.http.post("/command/v1/messages", json=message, headers=headers)
 
     @property
     def access_token(self) -> str:
@@ -86,10 +113,11 @@ def registering(stack: RunningStack) -> Iterator[Register]:
         clients.append(http)
         username = f"{name}-{secrets.token_hex(4)}"
         email, password = f"{username}@example.org", secrets.token_urlsafe(16)
-        account = {"username": username, "password": password}
-        assert http.post("/auth/v1/register", json={**account, "email": email}).status_code == 201
-        log_in(http, account)
-        return Person(username=username, email=email, password=password, http=http)
+        client = MessagingClient(stack.url, http=http)
+        client.register(username, email, password)
+        client.login(username, password)
+        http.headers["Authorization"] = f"Bearer {client.access_token()}"
+        return Person(username=username, email=email, password=password, client=client, http=http)
 
     yield one
     for http in clients:

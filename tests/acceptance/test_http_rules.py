@@ -57,6 +57,10 @@ def test_a_query_that_is_no_utf_8_is_400(http: httpx.Client, path: str) -> None:
     problem(http.get(f"{path}?limit=%ff"), 400)
 
 
+def test_a_path_may_hold_spaces_and_any_script_once_encoded(http: httpx.Client) -> None:
+    assert problem(http.get("/query/v1/conversations/a%20%C2%B5/messages"), 404)
+
+
 @pytest.mark.parametrize("path", ["/nowhere", *(f"/{service}/v1/nowhere" for service in SERVICES)])
 def test_an_unknown_path_is_404(http: httpx.Client, path: str) -> None:
     assert problem(http.get(path), 404)["instance"] == path

@@ -159,6 +159,7 @@ _ALLOWED = [
     ("query_api", "GET", "heartbeat:workers"),
     ("query_api", "MGET", "revoked:epoch", "revoked:x"),
     ("query_api", "PING"),
+    ("worker", "PUBLISH", "messaging.applied", "nonsense"),
     ("worker", "XRANGE", "queue:0", "-", "+", "COUNT", "1"),
     ("worker", "SET", "heartbeat:test", "1", "EX", "1"),
     ("worker", "SET", "revoked:x", "1", "EX", "5"),
@@ -226,6 +227,11 @@ _FORBIDDEN = [
     ("query_api", "GET", "idempotency:a:b"),
     ("query_api", "XLEN", "queue:0"),
     ("query_api", "LPUSH", "events.0", "x"),
+    ("query_api", "PUBLISH", "messaging.applied", "x"),
+    ("query_api", "SUBSCRIBE", "/1.celery.pidbox"),
+    ("query_api", "PSUBSCRIBE", "*"),
+    ("worker", "PUBLISH", "elsewhere", "x"),
+    ("flower", "SUBSCRIBE", "messaging.applied"),
     ("query_api", "FCALL", "recall", "1", "idempotency:a:b", "fingerprint"),
     ("worker", "GET", "idempotency:a:b"),
     ("worker", "GET", "rate:x"),
@@ -254,6 +260,19 @@ _FORBIDDEN = [
     ("operator", "LPUSH", "events.0", "x"),
     *((user, *command) for user in _USERS for command in _NEVER),
 ]
+
+
+def test_the_query_api_hears_what_a_worker_publishes(stack: RunningStack) -> None:
+    with stack.redis("query_api") as listener, stack.redis("worker") as worker:
+        subscription = listener.pubsub(ignore_subscribe_messages=True)
+        subscription.subscribe("messaging.applied")
+        subscription.get_message(timeout=5)
+        assert worker.publish("messaging.applied", "nonsense") >= 1
+        message = None
+        while message is None or message["data"] != "nonsense":
+            message = subscription.get_message(timeout=5)
+            assert message, "it was not heard"
+        subscription.close()
 
 
 @pytest.mark.parametrize("call", _ALLOWED, ids=" ".join)

@@ -75,5 +75,6 @@ def test_people_and_their_words_stay_out_of_logs(stack: RunningStack) -> None:
         body = {"to": account["username"], "body": f"message {word} \U0001f600"}
         sent = client.post("/command/v1/messages", json=body)
         assert sent.status_code in {202, 422}, sent.text
+        assert client.get("/query/v1/search", params={"q": word}).status_code == 200
     time.sleep(1.5)
     assert _holding(stack, (word, password, token, "$argon2")) == []

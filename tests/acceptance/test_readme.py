@@ -1,4 +1,4 @@
-"""The commands of the README and of the API guide give what these pages say."""
+"""The commands and the Python of the README and of the API guide give what these pages say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,9 @@ pytestmark = [
 _ROOT = Path(__file__).parents[2]
 _DEFAULT_URL = "http://127.0.0.1:8080"
 _END_OF_EXAMPLE = "\x1e"
-_BLOCK = re.compile(
-    r"```bash\n(?P<commands>.*?)```(?:\n\n```(?:json|text)\n(?P<output>.*?)```)?", re.DOTALL
-)
+_OUTPUT = r"```(?:\n\n```(?:json|text)\n(?P<output>.*?)```)?"
+_COMMANDS = re.compile(rf"```bash\n(?P<commands>.*?){_OUTPUT}", re.DOTALL)
+_PYTHON = re.compile(rf"```python\n(?P<commands>.*?){_OUTPUT}", re.DOTALL)
 # What differs from run to run; `…` stands for what a page cut.
 _VARIES = re.compile(
     r"(?P<cut>…)"
@@ -54,8 +55,8 @@ class Example:
     output: str
 
 
-def examples(text: str) -> Iterator[Example]:
-    for block in _BLOCK.finditer(text):
+def examples(blocks: re.Pattern[str], text: str) -> Iterator[Example]:
+    for block in blocks.finditer(text):
         yield Example(commands=block["commands"], output=block["output"] or "")
 
 
@@ -74,10 +75,19 @@ def pattern(output: str) -> str:
     return "".join([*parts, re.escape(output[end:])])
 
 
-def run(commands: list[str], folder: Path) -> list[str]:
+def run_commands(commands: list[str], folder: Path) -> list[str]:
     script = "".join(f"{each}printf '{_END_OF_EXAMPLE}'\n" for each in commands)
+    return run(["bash", "-euo", "pipefail", "-c", script], folder)
+
+
+def run_python(programs: list[str], folder: Path) -> list[str]:
+    script = "".join(f"{each}print({_END_OF_EXAMPLE!r}, end='')\n" for each in programs)
+    return run([sys.executable, "-c", script], folder)
+
+
+def run(arguments: list[str], folder: Path) -> list[str]:
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
+        arguments,
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -87,6 +97,14 @@ def run(commands: list[str], folder: Path) -> list[str]:
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout.replace("\r", "").split(_END_OF_EXAMPLE)[:-1]
+
+
+def compare(shown: list[Example], printed: list[str]) -> None:
+    assert len(shown) > 5
+    for example, output in zip(shown, printed, strict=True):
+        assert re.fullmatch(pattern(example.output.rstrip()), output.rstrip()), (
+            f"After\n{example.commands}\nthe page says\n{example.output}\nbut it is\n{output}"
+        )
 
 
 @pytest.mark.parametrize(
@@ -102,10 +120,14 @@ def test_a_page_says_what_its_commands_print(
     text = section(page, heading).replace(_DEFAULT_URL, stack.url)
     for person in people:  # Others may have taken these names in the same stack.
         text = re.sub(rf"\b{person}\b", f"{person}-{secrets.token_hex(4)}", text)
-    shown = list(examples(text))
-    assert len(shown) > 5
-    printed = run([example.commands for example in shown], tmp_path)
-    for example, output in zip(shown, printed, strict=True):
-        assert re.fullmatch(pattern(example.output.rstrip()), output.rstrip()), (
-            f"After\n{example.commands}\nthe page says\n{example.output}\nbut it is\n{output}"
-        )
+    shown = list(examples(_COMMANDS, text))
+    compare(shown, run_commands([example.commands for example in shown], tmp_path))
+
+
+def test_the_guide_says_what_its_python_prints(stack: Stack, tmp_path: Path) -> None:
+    text = section("docs/api.md", None).replace(_DEFAULT_URL, stack.url)
+    for person in ("paul", "quinn", "rosa"):
+        # The underscore makes a name of it for Python too: variables are called like people.
+        text = re.sub(rf"\b{person}\b", f"{person}_{secrets.token_hex(4)}", text)
+    shown = list(examples(_PYTHON, text))
+    compare(shown, run_python([example.commands for example in shown], tmp_path))

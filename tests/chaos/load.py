@@ -86,7 +86,7 @@ class Load:
     def _send(self, sender: Sender) -> None:
         try:
             with httpx.Client(base_url=self._url, timeout=20) as client:
-                headers = self._login(client, sender.username)
+                headers = self.log_in(client, sender.username)
                 while not self._stop.is_set():
                     number = str(len(sender.acknowledged) + 1)
                     self._send_one(client, sender, number, headers)
@@ -111,7 +111,7 @@ class Load:
                     return
                 answer = response.text
                 if response.status_code == httpx.codes.UNAUTHORIZED:
-                    keyed |= self._login(client, sender.username)
+                    keyed |= self.log_in(client, sender.username)
                 else:
                     assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer
                     assert "Retry-After" in response.headers
@@ -119,7 +119,8 @@ class Load:
             time.sleep(0.1)
         raise TimeoutError(f"message {number} was not taken: {answer}")
 
-    def _login(self, client: httpx.Client, username: str) -> dict[str, str]:
+    def log_in(self, client: httpx.Client, username: str) -> dict[str, str]:
+        """Return the header of a new session, however long that takes."""
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             try:
@@ -136,7 +137,7 @@ class Load:
         """Return all that the recipient sees, once as much is visible as was acknowledged."""
         deadline = time.monotonic() + _PATIENCE_S
         with httpx.Client(base_url=self._url, timeout=30) as client:
-            headers = self._login(client, sender.to)
+            headers = self.log_in(client, sender.to)
             while True:
                 shown: list[dict[str, object]] = []
                 link = f"/query/v1/conversations/{sender.username}/messages?limit=200&after=0"

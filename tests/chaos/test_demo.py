@@ -22,6 +22,7 @@ _VICTIMS = (
     "worker-1",
     "pgpool",
     "query_api",
+    "query_stream",
     "nginx",
     "primary",
     "replica",

@@ -28,6 +28,7 @@ def parts(stack: RunningStack) -> Mapping[str, str]:
         ("pgpool", "pgpool"),
         ("command_api", "command_api"),
         ("auth_api", "auth_api"),
+        ("query_stream", "streams"),
     ],
 )
 def test_a_frozen_part_is_named_and_heals(fragile: RunningStack, service: str, part: str) -> None:

@@ -22,6 +22,7 @@ TABLES = (
     "event_log.queue_epoch",
     "event_log.queued_erasure",
     "event_log.deleted_account",
+    "event_log.fold",
     "event_log.schema_version",
     "read_model.conversation",
     "read_model.conversation_member",
@@ -38,6 +39,7 @@ LOG = {
     "event_log.queue_epoch",
 }
 ERASURES = {"event_log.queued_erasure", "event_log.deleted_account"}
+FOLD = {"event_log.fold"}
 READ_MODEL = {
     "read_model.conversation",
     "read_model.conversation_member",
@@ -53,12 +55,12 @@ MAY = {
     "command_api": (DIRECTORY, NOTHING, NOTHING, NOTHING),
     "query_api": (DIRECTORY | ENDED | REVISION | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
     "worker": (
-        ENDED | ERASURE | ERASURES | LOG | READ_MODEL,
-        ERASURES | LOG | READ_MODEL,
-        ERASURES | LOG | READ_MODEL,
-        READ_MODEL,
+        ENDED | ERASURE | ERASURES | FOLD | LOG | READ_MODEL,
+        ERASURES | FOLD | LOG | READ_MODEL,
+        ERASURES | FOLD | LOG | READ_MODEL,
+        FOLD | READ_MODEL,
     ),
-    "operator": (DIRECTORY | ERASURES | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
+    "operator": (DIRECTORY | ERASURES | FOLD | LOG | READ_MODEL, NOTHING, NOTHING, NOTHING),
     "pgpool": (NOTHING, NOTHING, NOTHING, NOTHING),
 }
 STATEMENTS = (
@@ -71,6 +73,7 @@ FIRST_COLUMN = {
     "event_log.event": "partition",
     "event_log.checkpoint": "partition",
     "event_log.dead_letter": "partition",
+    "event_log.fold": "partition",
     "event_log.schema_version": "version_num",
     "event_log.queued_erasure": "account_id",
     "event_log.deleted_account": "account_id",
@@ -165,3 +168,53 @@ def test_an_erasure_is_ordered_by_its_owner_or_an_operator(servers: Servers) -> 
             " VALUES (gen_random_uuid(), gen_random_uuid(), now(), NULL, NULL, 'nobody')"
         )
     connection.close()
+
+
+@pytest.mark.parametrize("role", MAY)
+@pytest.mark.parametrize(
+    "call",
+    [
+        "make_next_read_model()",
+        "complete_next_read_model()",
+        "swap_read_model('read_model_next')",
+        "drop_read_model('read_model_next')",
+    ],
+)
+def test_only_the_operator_may_make_swap_and_drop_read_models(
+    servers: Servers, role: str, call: str
+) -> None:
+    connection = psycopg2.connect(
+        host="127.0.0.1", port=servers.postgres_port, user="postgres", dbname="messaging"
+    )
+    with connection.cursor() as cursor:
+        function = f"event_log.{call.partition('(')[0]}"
+        cursor.execute(
+            "SELECT has_function_privilege(%s, oid, 'EXECUTE') FROM pg_proc"
+            " WHERE oid = %s::regproc",
+            [role, function],
+        )
+        assert cursor.fetchone() == (role == "operator",)
+    connection.close()
+
+
+@pytest.mark.parametrize("function", ["swap_read_model", "drop_read_model"])
+@pytest.mark.parametrize(
+    "name", ["'read_model'", "'identity'", "'event_log'", "NULL", "'read_model_old; --'"]
+)
+def test_no_other_schema_is_swapped_or_dropped(servers: Servers, function: str, name: str) -> None:
+    connection = psycopg2.connect(
+        host="127.0.0.1", port=servers.postgres_port, user="operator", dbname="messaging"
+    )
+    with pytest.raises(psycopg2.errors.RaiseException):
+        connection.cursor().execute(f"SELECT event_log.{function}({name})")
+    connection.close()
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_the_operator_alone_may_act_as_the_worker_and_only_by_saying_so(
+    servers: Servers, role: str
+) -> None:
+    assert refused(servers, role, "SET ROLE worker") == (role not in ("operator", "worker"))
+    assert refused(
+        servers, role, "INSERT INTO event_log.checkpoint SELECT * FROM event_log.checkpoint LIMIT 0"
+    ) == (role != "worker")

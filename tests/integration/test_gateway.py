@@ -145,6 +145,14 @@ def test_bodies_up_to_the_limit_pass(gateway: Gateway) -> None:
     )
 
 
+def test_a_batch_that_concerns_every_partition_is_answered() -> None:
+    with running_gateway({}, alive=["command_api"]) as gateway:
+        # 500 tokens of 100 characters and a comma each.
+        answer = httpx.post(f"{gateway.url}/command/v1/batch", headers={"X-Long-Answer": "50499"})
+    assert answer.status_code == 200
+    assert len(answer.headers["Consistency-Token"]) == 50_499
+
+
 def test_too_many_auth_requests_are_refused_with_the_time_to_wait(gateway: Gateway) -> None:
     answers = [httpx.post(f"{gateway.url}/auth/v1/login") for _ in range(40)]
     refused = [answer for answer in answers if answer.status_code == 429]
@@ -207,3 +215,17 @@ def test_the_log_is_json_whatever_the_client_sends(gateway: Gateway) -> None:
     lines = [json.loads(line) for line in gateway.log.read_text().splitlines()]
     assert {"time", "request_id", "client", "method", "path", "status"} <= set(lines[0])
     assert "geheim" not in gateway.log.read_text()
+
+
+def test_what_somebody_searches_for_stays_out_of_the_logs_even_where_a_service_is_dead(
+    gateway: Gateway,
+) -> None:
+    status, _, _ = gateway.get("/query/v1/search?q=geheim")
+    assert status == 503
+    limited = [gateway.get("/auth/v1/login?q=geheim")[0] for _ in range(40)]
+    assert 429 in limited
+    too_large = gateway.say(
+        b"POST /auth/v1/x?q=geheim HTTP/1.1\r\nHost: x\r\nContent-Length: 131073\r\n\r\n"
+    )
+    assert too_large[0] == 413
+    assert b"geheim" not in gateway.errors.read_bytes()

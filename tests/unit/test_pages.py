@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unit
 _ROOT = Path(__file__).parents[2]
 _ROOMS = (
     *("auth_api", "cli", "command_api", "database", "events", "local_stack"),
-    *("ops", "query_api", "runtime", "web", "workers"),
+    *("messaging_client", "ops", "query_api", "runtime", "web", "workers"),
 )
 _SETTING = re.compile(r"\bMESSAGING_[A-Z0-9_]*[A-Z0-9]\b")
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")

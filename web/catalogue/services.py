@@ -155,6 +155,27 @@ QUERIES = (
         "Follow the links `next` and `prev` as they are; start without a cursor.",
     ),
     Problem(
+        "last-event-id-invalid",
+        400,
+        "Invalid Last-Event-ID",
+        "The Last-Event-ID is malformed, changed, or of another account.",
+        "Send the last `id` that a stream of this account gave you, or leave the header out.",
+    ),
+    Problem(
+        "too-many-streams",
+        429,
+        "Too many streams",
+        "The account has as many streams open as it may.",
+        "Close one, or try again after as many seconds as the Retry-After header says.",
+    ),
+    Problem(
+        "streams-full",
+        503,
+        "Streams full",
+        "The service has as many streams open as it can, or is being restarted.",
+        "Try again after as many seconds as the Retry-After header says; read pages meanwhile.",
+    ),
+    Problem(
         "not-yet-visible",
         503,
         "Not yet visible",

@@ -35,14 +35,14 @@ def apply(transaction: Connection, schema: str, events: Sequence[Recorded]) -> l
     for recorded in events:
         event = recorded.envelope.event
         if isinstance(event, AccountDeleted):
-            theirs = _conversations(transaction, schema, event)
+            theirs = conversations_of(transaction, schema, event)
             values = {"account": event.account_id, "at": recorded.envelope.occurred_at}
             transaction.execute(statement(_ERASE, schema), {**values, "conversations": theirs})
             touched += theirs
     return touched
 
 
-def _conversations(
+def conversations_of(
     transaction: Connection, schema: str, event: AccountDeleted
 ) -> list[ConversationId]:
     """Return the account's conversations of the event's partition: no other's lock is held."""

@@ -163,6 +163,17 @@ def test_every_command_of_a_batch_counts(
     assert len(queued(queue)) == 6
 
 
+def test_the_refused_commands_of_a_batch_count_as_well(
+    servers: Servers, queue: EventQueue, people: People
+) -> None:
+    alice = commands_of(people.alice, servers, QUEUE, rate=RateLimit(per_second=1, burst=10))
+    stranger = SEND | {"to": "stranger"}
+    results = accepted(alice.batch(*[stranger] * 5, {}, SEND))["results"]
+    assert slugs(results) == ["recipient-unknown"] * 5 + ["invalid-fields", "accepted"]
+    assert problem(alice.batch(*[stranger] * 6)) == (429, "rate-exceeded")
+    assert len(queued(queue)) == 1
+
+
 def test_a_closed_queue_refuses_the_whole_batch_and_leaves_its_key_free(
     alice: Commands, queue: EventQueue
 ) -> None:

@@ -211,3 +211,14 @@ def test_the_longest_legal_message_fits_however_it_is_escaped(
     event = only(queue).event
     assert isinstance(event, MessageSent)
     assert event.body == "\N{GRINNING FACE}" * 10_000
+
+
+def test_a_deletion_whose_audience_is_in_a_body_is_refused(
+    alice: Commands, queue: EventQueue
+) -> None:
+    answer = alice.call("DELETE", f"messages/{MESSAGE}", json={"for": "me"})
+    assert problem(answer) == (422, "invalid-fields")
+    assert answer.json is not None
+    assert "?for=me" in answer.json["detail"]
+    assert queued(queue) == []
+    accepted(alice.call("DELETE", f"messages/{MESSAGE}", content_type="application/json"))

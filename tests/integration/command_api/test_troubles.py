@@ -54,6 +54,24 @@ def test_commands_are_accepted_while_postgres_is_away(
     assert len(queued(queue)) == 6
 
 
+def test_a_repeated_batch_is_answered_while_postgres_is_away(
+    servers: Servers, queue: EventQueue, people: People, superuser: Engine
+) -> None:
+    batch = {"type": "send_message", "to": "bob", "body": "x"}
+    first = commands_of(people.alice, servers, QUEUE).batch(batch, key="k")
+    # Another process, which remembers nobody.
+    elsewhere = commands_of(people.alice, servers, QUEUE)
+    with shut_out(superuser, "command_api"):
+        again = elsewhere.batch(batch, key="k")
+        changed = elsewhere.batch(batch, batch, key="k")
+        unknown = elsewhere.batch(batch, key="other")
+    assert again.data == first.data
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert problem(changed) == (422, "idempotency-key-reused")
+    assert problem(unknown) == (503, "service-unavailable")
+    assert len(queued(queue)) == 1
+
+
 def test_without_redis_nothing_is_accepted(servers: Servers, people: People) -> None:
     half = replace(NOWHERE, postgres_port=servers.postgres_port)
     answer = commands_of(people.alice, half, QUEUE).send("bob")
@@ -92,6 +110,16 @@ def test_an_account_that_is_too_fast_is_told_how_long_to_wait(
     assert problem(answer) == (429, "rate-exceeded")
     assert answer.headers["Retry-After"] == "1"
     accepted(bob.send("alice"))
+
+
+def test_names_are_not_tried_faster_than_messages_are_sent(
+    servers: Servers, queue: EventQueue, people: People
+) -> None:
+    alice = commands_of(people.alice, servers, QUEUE, rate=RateLimit(per_second=1, burst=2))
+    tried = [problem(alice.send(name)) for name in ("one", "another", "yet-another")]
+    assert tried == [(404, "recipient-unknown")] * 2 + [(429, "rate-exceeded")]
+    assert problem(alice.send("bob")) == (429, "rate-exceeded")
+    assert queued(queue) == []
 
 
 def test_a_rung_bell_wakes_the_projector_with_partition_and_event(

@@ -10,21 +10,9 @@ import pytest
 
 from cli.demo.accounts import Accounts
 from cli.demo.book import Book
-from cli.demo.client import Client, Troubles
-from tests.unit.cli.fake_service import FakeService
-
-
-class Clock:
-    """A clock that moves when somebody waits."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def pause(self, seconds: float) -> None:
-        self.now += seconds
+from cli.demo.troubles import Troubles, client_factory
+from messaging_client import MessagingClient
+from tests.fake_service import Clock, FakeService
 
 
 @pytest.fixture
@@ -38,15 +26,23 @@ def service() -> FakeService:
 
 
 @pytest.fixture
-def client(service: FakeService, clock: Clock) -> Iterator[Client]:
-    with httpx.Client(transport=service.transport, base_url="http://fake") as http:
-        yield Client(http, troubles=Troubles(), pause=clock.pause, clock=clock)
+def troubles() -> Troubles:
+    return Troubles()
 
 
 @pytest.fixture
-def open_accounts(client: Client, clock: Clock, tmp_path: Path) -> Callable[[], Accounts]:
+def connect(
+    service: FakeService, clock: Clock, troubles: Troubles
+) -> Iterator[Callable[[], MessagingClient]]:
+    """Make a client of one person, as the demo does."""
+    with httpx.Client(transport=service.transport, base_url="http://fake") as http:
+        yield client_factory(http, troubles, pause=clock.pause, clock=clock)
+
+
+@pytest.fixture
+def open_accounts(connect: Callable[[], MessagingClient], tmp_path: Path) -> Callable[[], Accounts]:
     """Open the people's accounts as a new run of the demo does."""
-    return lambda: Accounts(client, Book(tmp_path / "demo"), clock=clock)
+    return lambda: Accounts(connect, Book(tmp_path / "demo"))
 
 
 @pytest.fixture

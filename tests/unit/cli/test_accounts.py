@@ -10,20 +10,22 @@ import pytest
 
 from cli.demo.accounts import Accounts
 from cli.demo.book import Book, kept
-from cli.demo.client import ApiError, Request
 from cli.demo.errors import DemoError
 from cli.demo.people import substitute
-from tests.unit.cli.conftest import Clock
-from tests.unit.cli.fake_service import FakeService, Handler
+from messaging_client import MessagingClient, NotFoundError
+from tests.fake_service import Clock, FakeService, Handler
 
-_READ = Request(method="GET", path="/query/v1/unread")
 Open = Callable[[], Accounts]
+
+
+def _read(client: MessagingClient) -> int:
+    return client.unread().total
 
 
 def test_a_person_is_registered_and_can_read(accounts: Accounts) -> None:
     accounts.register("ann")
     assert accounts.is_known("ann")
-    assert accounts.send("ann", _READ).json()["total"] == 0
+    assert accounts.act("ann", _read) == 0
 
 
 def test_a_later_demo_knows_the_people_and_their_passwords(
@@ -96,7 +98,7 @@ def test_an_old_access_token_is_renewed_without_a_login(
     accounts.register("ann")
     accounts.log_in("ann")
     clock.pause(299)
-    accounts.send("ann", _READ)
+    accounts.act("ann", _read)
     assert service.logins == 1
     assert service.count("/auth/v1/token") == 1
 
@@ -105,8 +107,9 @@ def test_a_refused_access_token_is_renewed(accounts: Accounts, service: FakeServ
     accounts.register("ann")
     accounts.log_in("ann")
     service.expire_all_tokens()
-    accounts.send("ann", _READ)
-    assert service.logins == 2
+    accounts.act("ann", _read)
+    assert service.logins == 1
+    assert service.count("/auth/v1/token") == 1
 
 
 def test_a_session_that_was_ended_is_begun_anew(
@@ -116,15 +119,26 @@ def test_a_session_that_was_ended_is_begun_anew(
     accounts.log_in("ann")
     service.end_all_sessions()
     clock.pause(299)
-    accounts.send("ann", _READ)
+    accounts.act("ann", _read)
     assert service.logins == 2
+
+
+def test_an_account_that_is_deleted_while_it_acts_is_made_anew(
+    accounts: Accounts, service: FakeService
+) -> None:
+    accounts.register("ann")
+    accounts.log_in("ann")
+    service.end_all_sessions()
+    service.passwords.clear()
+    service.emails.clear()
+    assert accounts.act("ann", _read) == 0
+    assert "ann" in service.passwords
 
 
 def test_any_other_refusal_is_passed_on(accounts: Accounts) -> None:
     accounts.register("ann")
-    with pytest.raises(ApiError) as caught:
-        accounts.send("ann", Request(method="GET", path="/query/v1/nonsense"))
-    assert caught.value.status == 404
+    with pytest.raises(NotFoundError):
+        accounts.act("ann", lambda client: client.search("nonsense").first_page())
 
 
 def test_the_secret_is_its_owners_alone(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from cli.demo.accounts import Accounts
-from cli.demo.client import ApiError
 from cli.demo.outgoing import Outgoing
 from cli.demo.parallel import Stop
 from cli.demo.sending import Sender
-from tests.unit.cli.fake_service import FakeService, Handler, problem
+from messaging_client import InvalidFieldsError
+from tests.fake_service import FakeService, Handler, problem
 
 _PEOPLE = ("ann", "bob", "carl", "dora", "eve")
 
@@ -99,6 +99,6 @@ def test_a_refusal_ends_all(sender: Sender, service: FakeService) -> None:
         return problem(422, "invalid-fields") if b"text 40" in request.content else serve(request)
 
     service.mischief = refuse_one
-    with pytest.raises(ApiError, match="invalid-fields"):
+    with pytest.raises(InvalidFieldsError, match="invalid-fields"):
         sender.send_all(_messages(10_000), lambda: None)
     assert sender.accepted < 1_000

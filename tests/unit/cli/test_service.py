@@ -13,7 +13,7 @@ from cli.demo import service as services
 from cli.demo.errors import DemoError
 from cli.demo.service import Service
 from local_stack.record import Record
-from tests.unit.cli.fake_service import EPOCH, FakeService
+from tests.fake_service import EPOCH, FakeService
 
 
 @pytest.fixture

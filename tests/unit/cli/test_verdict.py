@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from cli.demo.sending import Receipt, fingerprint
 from cli.demo.verdict import Seen, Verdict, judge
-from tests.unit.cli.fake_service import EPOCH
+from tests.fake_service import EPOCH
 
 _RECEIPTS = [
     Receipt(message_id=f"m{n}", sender="ann", username="ann", fingerprint=fingerprint(f"text {n}"))

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.unit
 _NAMES = (
     *("nginx", "primary", "replica", "redis", "pgpool", "pgpool_admin"),
     *("auth_api", "command_api", "query_api", "flower"),
+    "query_stream",
 )
 
 

@@ -40,7 +40,7 @@ def document(app: Flask) -> dict[str, Any]:
 def test_every_query_is_there_and_only_reads(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     queries = {path.removeprefix(PREFIX): methods for path, methods in document["paths"].items()}
-    assert set(queries) == QUERIES | {"/healthz", "/readyz"}
+    assert set(queries) == QUERIES | {"/stream", "/healthz", "/readyz"}
     for methods in queries.values():
         assert set(methods) <= {"get", "parameters"}
 
@@ -61,6 +61,19 @@ def test_every_query_documents_its_statuses_headers_and_an_example(
         assert set(schema["required"]) <= set(media["example"]) <= set(schema["properties"])
         shared = {p["$ref"].rsplit("/", 1)[1] for p in _parameters(document, path) if "$ref" in p}
         assert shared == {"Consistency-Token", "Prefer", "If-None-Match"}
+
+
+def test_the_stream_documents_its_statuses_its_header_and_an_example(
+    document: dict[str, Any],
+) -> None:
+    stream = document["paths"][f"{PREFIX}/stream"]["get"]
+    assert {"200", "400", "401", "406", "422", "429", "500", "503"} <= set(stream["responses"])
+    assert {"304", "404"}.isdisjoint(stream["responses"])
+    (media_type, media), *others = stream["responses"]["200"]["content"].items()
+    assert (media_type, others) == ("text/event-stream", [])
+    assert "event: conversation.read\ndata: {" in media["example"]
+    (parameter,) = _parameters(document, "/stream")
+    assert (parameter["name"], parameter["in"]) == ("Last-Event-ID", "header")
 
 
 def test_a_parameter_of_a_query_is_never_null(document: dict[str, Any]) -> None:
@@ -93,6 +106,7 @@ def test_the_whole_systems_readiness_names_every_part(app: Flask) -> None:
         "primary",
         "redis",
         "replica",
+        "streams",
         "workers",
     }
     for part in answer.json["parts"].values():

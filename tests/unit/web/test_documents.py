@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -44,16 +46,25 @@ def test_every_operation_has_an_id_a_tag_and_its_problems(document: dict[str, An
     assert {"create_note", "list_notes", "get_note", "delete_note"} <= set(ids)
     for operation in operations:
         assert operation["tags"]
-        assert {"406", "500", "503", "default"} <= set(operation["responses"])
+        assert {"406", "500", "503"} <= set(operation["responses"])
+        assert "default" not in operation["responses"]
 
 
 def test_what_a_body_can_do_wrong_is_documented(document: dict[str, Any]) -> None:
     responses = document["paths"]["/query/v1/notes"]["post"]["responses"]
     assert {"202", "400", "401", "406", "409", "413", "415", "422"} <= set(responses)
     content = responses["409"]["content"]["application/problem+json"]
-    assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+    assert content["schema"]["allOf"] == [
+        {"$ref": "#/components/schemas/Problem"},
+        {
+            "properties": {
+                "type": {"enum": ["/problems/username-taken"]},
+                "status": {"const": 409},
+            }
+        },
+    ]
     assert content["examples"]["username-taken"]["value"]["status"] == 409
-    assert set(responses["401"]["headers"]) == {"X-Request-ID", "WWW-Authenticate"}
+    assert {"X-Request-ID", "WWW-Authenticate"} <= set(responses["401"]["headers"])
     assert "Retry-After" in responses["503"]["headers"]
 
 
@@ -114,6 +125,10 @@ def test_every_problem_has_a_page(app: Flask, slug: str) -> None:
     html = page.get_data(as_text=True)
     assert problem.title in html
     assert str(problem.status) in html
+    assert problem.explanation in unescape(html)
+    assert problem.mend in unescape(html)
+    (example,) = re.findall(r"<pre>.*?\n\n(.*?)</pre>", html, re.DOTALL)
+    assert json.loads(unescape(example))["type"] == f"/problems/{slug}"
     policy = page.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "frame-ancestors 'none'" in policy

@@ -1,4 +1,4 @@
-"""`messaging events`: the event queues and what is written into them."""
+"""`messaging events schema`: what events there are."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ import json
 import click
 
 
-@click.group()
-def events() -> None:
-    """Look at the events."""
-
-
-@events.command()
+@click.command()
 def schema() -> None:
     """Print the AsyncAPI 3.0 document of all events, as JSON.
 

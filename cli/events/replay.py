@@ -1,0 +1,75 @@
+"""`messaging events replay`: derives chosen conversations again from the log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from cli.events.filters import selecting, selection_of
+from cli.events.running import engines, working
+from workers.alone import alone
+from workers.replay import Replayed
+from workers.replay import replay as replay_all
+from workers.verify import Verification
+
+
+@click.command()
+@selecting
+@click.option("--rate", type=click.FloatRange(1), help="Events a second at most.")
+@click.option("--dry-run", is_flag=True, help="Only count what would change.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
+def replay(*, rate: float | None, dry_run: bool, yes: bool, as_json: bool, **filters: Any) -> None:
+    """Derive conversations again from the log, and mend what is stored otherwise.
+
+    Filters choose conversations: those with an event that meets all of them; without any, all.
+    Each conversation that differs is one transaction, for which the projection of its partition
+    waits; who sees it gets new entity tags. Stopped, it may be run again. Revisions are mended
+    where whole partitions are replayed.
+
+    Exit code 0: done. 1: not confirmed, or it failed. 2: wrong usage. 130: stopped by Ctrl-C.
+    """
+    found = engines()
+    verification = Verification(found.operator, selection_of(found.operator, filters))
+    if not dry_run and not yes:
+        chosen = verification.count()
+        click.confirm(
+            f"Derive {chosen.conversations:,} conversations again from {chosen.events:,} events,"
+            " and overwrite what is stored otherwise?",
+            abort=True,
+            err=True,
+        )
+    with working(rate, quiet=as_json) as (pace, screen):
+        screen.step("Comparing" if dry_run else "Replaying")
+        if dry_run:
+            for _ in verification.run(pace):
+                pass
+            _show(
+                "would differ",
+                verification,
+                Replayed(rows=verification.verified.differences),
+                as_json=as_json,
+            )
+            return
+        with alone(found.operator):
+            replayed = replay_all(found.worker, verification, pace)
+    _show("mended", verification, replayed, as_json=as_json)
+
+
+def _show(what: str, verification: Verification, replayed: Replayed, *, as_json: bool) -> None:
+    verified = verification.verified
+    if as_json:
+        shown = {
+            "conversations": verified.conversations,
+            "events": verified.events,
+            what.replace(" ", "_"): replayed.rows,
+        }
+        click.echo(json.dumps(shown))
+        return
+    rows = ", ".join(f"{count:,} in {name}" for name, count in replayed.rows.items()) or "none"
+    click.echo(
+        f"{verified.conversations:,} conversations, {verified.events:,} events;"
+        f" rows {what}: {rows}."
+    )

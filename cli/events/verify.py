@@ -1,0 +1,107 @@
+"""`messaging events verify`: is the read model what the log says?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from cli.events.filters import selecting, selection_of
+from cli.events.running import Screen, engines, working
+from workers.pace import Pace
+from workers.verify import Difference, Verification, Verified
+
+_TEXT = ("subject", "body")
+
+
+@click.command()
+@selecting
+@click.option("--rate", type=click.FloatRange(1), help="Events a second at most.")
+@click.option("--show-text", is_flag=True, help="Show what people wrote, too.")
+@click.option("--dry-run", is_flag=True, help="Only count what would be compared.")
+@click.option("as_json", "--json", is_flag=True, help="Print a JSON object a line, counts last.")
+def verify(
+    *, rate: float | None, show_text: bool, dry_run: bool, as_json: bool, **filters: Any
+) -> None:
+    """Fold the log again and report each value of the read model that differs.
+
+    It takes no lock, writes nothing and may run at any time. Filters choose conversations: those
+    with an event that meets all of them. Revisions are compared where whole partitions are.
+
+    Exit code 0: all is as the log says. 1: something differs, or it failed. 2: wrong usage.
+    130: stopped by Ctrl-C.
+    """
+    found = engines()
+    verification = Verification(found.operator, selection_of(found.operator, filters))
+    with working(rate, quiet=as_json) as (pace, screen):
+        if dry_run:
+            _count(verification, as_json=as_json)
+            return
+        _report(verification, pace, screen, show_text=show_text, as_json=as_json)
+    _summarise(verification.verified, as_json=as_json)
+    sys.exit(0 if verification.verified.is_clean else 1)
+
+
+def _count(verification: Verification, *, as_json: bool) -> None:
+    chosen = verification.count()
+    counts = {"conversations": chosen.conversations, "events": chosen.events}
+    if as_json:
+        click.echo(json.dumps(counts))
+    else:
+        click.echo(f"{chosen.conversations:,} conversations, {chosen.events:,} events.")
+
+
+def _report(
+    verification: Verification, pace: Pace, screen: Screen, *, show_text: bool, as_json: bool
+) -> None:
+    screen.step("Verifying")
+    for suspects in verification.run(pace):
+        for difference in suspects.differences:
+            shown = as_dict(difference, show_text=show_text)
+            click.echo(json.dumps(shown, ensure_ascii=False) if as_json else _line(shown))
+
+
+def as_dict(difference: Difference, *, show_text: bool) -> dict[str, Any]:
+    """Return a difference for JSON, without what people wrote unless it is asked for."""
+    hide = not show_text
+    return {
+        "partition": difference.partition,
+        "table": difference.table,
+        "key": difference.key,
+        "column": difference.column,
+        "expected": _shown(difference.column, difference.expected, hide=hide),
+        "found": _shown(difference.column, difference.found, hide=hide),
+    }
+
+
+def _shown(column: str, value: Any, *, hide: bool) -> Any:
+    if isinstance(value, dict):
+        return {name: _shown(name, part, hide=hide) for name, part in value.items()}
+    if hide and column in _TEXT and value is not None:
+        return f"({len(value)} characters)"
+    return value
+
+
+def _line(shown: dict[str, Any]) -> str:
+    key = " ".join(f"{name}={value}" for name, value in shown["key"].items())
+    sides = (json.dumps(shown[side], ensure_ascii=False) for side in ("expected", "found"))
+    return "{} {}: {}: expected {}, found {}".format(shown["table"], key, shown["column"], *sides)
+
+
+def _summarise(verified: Verified, *, as_json: bool) -> None:
+    counts = {
+        "conversations": verified.conversations,
+        "events": verified.events,
+        "differences": verified.differences,
+    }
+    if as_json:
+        click.echo(json.dumps(counts))
+        return
+    of = f"{verified.conversations:,} conversations, {verified.events:,} events"
+    if verified.is_clean:
+        click.echo(f"All is as the log says: {of}.")
+    else:
+        told = ", ".join(f"{count:,} in {name}" for name, count in verified.differences.items())
+        click.echo(f"Differences: {told}; of {of}. `messaging events replay` mends them.")

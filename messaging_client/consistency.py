@@ -1,0 +1,85 @@
+"""Read your writes: the consistency tokens of one's own commands, sent along with queries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+# The service takes 100; so many, of 100 characters each, fit into one header line of 8 KiB.
+MOST_TOKENS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freshness:
+    """How queries show what this client has written.
+
+    Attributes:
+        remembered: Of how many of the latest commands tokens are kept until a query has confirmed
+            them, 0 to 64; 0 turns it off.
+        wait_s: How long the service may hold a query back until it shows them, 0 to 10 seconds.
+    """
+
+    remembered: int = 48
+    wait_s: int = 5
+
+    def __post_init__(self) -> None:
+        """Refuse what the service would.
+
+        Raises:
+            ValueError: A figure is out of bounds.
+        """
+        if not 0 <= self.remembered <= MOST_TOKENS:
+            raise ValueError(f"remembered is 0 to {MOST_TOKENS}, not {self.remembered}")
+        if not 0 <= self.wait_s <= 10:
+            raise ValueError(f"wait_s is 0 to 10, not {self.wait_s}")
+
+
+class TokenMemory:
+    """The newest consistency tokens, at most so many; any number of threads may share it.
+
+    Tokens are opaque: which of two is newer cannot be told from them. So each is kept, in the
+    order of the answers, until a query that was sent with it has been answered.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Begin empty."""
+        self._most = most
+        self._lock = threading.Lock()
+        self._tokens: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        """Return how many tokens there are."""
+        return len(self._tokens)
+
+    def remember(self, header: str) -> None:
+        """Keep the tokens of a command's answer, comma-separated; the oldest make room."""
+        with self._lock:
+            for token in split(header):
+                self._tokens.pop(token, None)
+                self._tokens[token] = None
+            while len(self._tokens) > self._most:
+                del self._tokens[next(iter(self._tokens))]
+
+    def tokens(self) -> tuple[str, ...]:
+        """Return the tokens that have yet to be confirmed, the oldest first."""
+        if not self._tokens:
+            return ()
+        with self._lock:
+            return tuple(self._tokens)
+
+    def forget(self, tokens: Iterable[str]) -> None:
+        """Drop tokens that a query has confirmed, or that are no good any more."""
+        with self._lock:
+            for token in tokens:
+                self._tokens.pop(token, None)
+
+    def clear(self) -> None:
+        """Drop all."""
+        with self._lock:
+            self._tokens.clear()
+
+
+def split(header: str) -> Sequence[str]:
+    """Return the tokens of a `Consistency-Token` header."""
+    return [token for part in header.split(",") if (token := part.strip())]

@@ -1,0 +1,1 @@
+"""Event streams: who listens, what wakes them, what they are told; imports reads, not routes."""

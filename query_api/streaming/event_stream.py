@@ -1,0 +1,108 @@
+"""An event stream: the bytes that one client is sent, from its place in the log until its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from query_api.reads.errors import ReplicaUnavailableError
+from query_api.reads.progress import Progress, Reached
+from query_api.reads.stream import Change, StreamReads
+from query_api.streaming.listeners import Listener
+from query_api.streaming.resume_ids import ResumeIds
+from runtime.logging import get_logger
+
+_log = get_logger(__name__)
+
+# How soon a client should come back after the end: at once, more or less.
+_RETRY_MS = 1_000
+_HEARTBEAT = b": still here\n\n"
+# How often a stream looks whether its client is still there.
+_TICK_S = 2.0
+# How long to wait for a database that is away.
+_AWAY_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """On which terms a stream is served.
+
+    Attributes:
+        heartbeat_seconds: It is silent for so long at most.
+        expires_at: It ends then, in seconds since 1970: its access token runs out.
+        is_gone: Tells whether the client has gone away.
+    """
+
+    heartbeat_seconds: float
+    expires_at: float
+    is_gone: Callable[[], bool]
+
+
+class EventStream:
+    """Iterates over the chunks of one stream."""
+
+    def __init__(
+        self,
+        reads: StreamReads,
+        ids: ResumeIds,
+        listener: Listener,
+        progress: Progress,
+        terms: Terms,
+    ) -> None:
+        """Tell `listener` what happened behind `progress`."""
+        self._reads = reads
+        self._ids = ids
+        self._listener = listener
+        self._me = listener.identity.account_id
+        self._progress: dict[int, Reached] = dict(progress)
+        self._terms = terms
+
+    def __iter__(self) -> Iterator[bytes]:
+        # An id without data: a client that is told nothing else can resume from here all the same.
+        yield f"retry: {_RETRY_MS}\nid: {self._id()}\n\n".encode()
+        beat_at, look = self._next_beat(), True
+        while not self._is_over():
+            changes, more = self._news() if look else ([], False)
+            # While the database was asked, the session may have ended.
+            if changes and not self._is_over():
+                yield b"".join(self._told(change) for change in changes)
+                beat_at = self._next_beat()
+            now = time.monotonic()
+            # Also without a bell: a silence is never longer than what was lost.
+            look = now >= beat_at
+            if look and not more:
+                yield _HEARTBEAT
+                beat_at = self._next_beat()
+            pause = 0.0 if more else min(_TICK_S, max(0.0, beat_at - now))
+            look = self._listener.wait(pause) or more or look
+
+    def _next_beat(self) -> float:
+        return time.monotonic() + self._terms.heartbeat_seconds
+
+    def _is_over(self) -> bool:
+        expired = time.time() >= self._terms.expires_at
+        return self._listener.is_over or expired or self._terms.is_gone()
+
+    def _news(self) -> tuple[list[Change], bool]:
+        try:
+            news = self._reads.after(str(self._me), self._progress)
+        except ReplicaUnavailableError as error:
+            _log.warning("stream.waits", cause=repr(error.__cause__))
+            time.sleep(_AWAY_S)
+            # The bell has been heard: ring it again for the next try.
+            self._listener.ring()
+            return [], False
+        self._listener.seen = news.revision
+        return news.changes, news.more
+
+    def _told(self, change: Change) -> bytes:
+        self._progress[change.partition] = change.reached
+        # JSON in one line: orjson writes no line breaks, and escapes those in texts.
+        head = f"id: {self._id()}\nevent: {change.kind}\ndata: ".encode()
+        return head + orjson.dumps(change.data) + b"\n\n"
+
+    def _id(self) -> str:
+        return self._ids.encode(self._me, self._progress)

@@ -1,0 +1,1 @@
+"""schemathesis against a running stack: all its checks, on the three documents at once."""
