@@ -76,33 +76,37 @@ def keep_wal(context: Context) -> None:
 def _rewound(context: Context, replaced: Path) -> bool:
     """Make the standby from `replaced`; False, with nothing of it left, where that cannot be."""
     keep_wal(context)
-    with postgres.superuser(context, "postgres") as cursor:
-        # Until the first checkpoint after its promotion the primary passes for one of the history
-        # before, and pg_rewind finds nothing to do.
-        cursor.execute("CHECKPOINT")
     # Under a name of its own: half rewound it must never be started.
     unfinished = files.unfinished(postgres.folder(context) / data_folders.STANDBY)
     replaced.rename(unfinished)
-    source = f"host=127.0.0.1 port={context.port('primary')} user=postgres dbname=postgres"
-    password = credentials.read(context.credentials.database("postgres"))
     try:
-        # One that was stopped while it recovered from a kill looks like a standby to pg_rewind,
-        # which then takes what lies beyond the fork for nothing.
-        alone(context, unfinished, database="template1")
-        run(
-            context,
-            [
-                *("pg_rewind", "-D", str(unfinished), f"--source-server={source}"),
-                f"--config-file={postgres.folder(context) / 'postgresql.conf'}",
-            ],
-            folder=postgres.folder(context),
-            environment={"PGPASSWORD": password},
-        )
+        _rewind(context, unfinished)
     except StackError:
         files.remove_tree(unfinished)
         return False
     _install(context, unfinished)
     return True
+
+
+def _rewind(context: Context, data: Path) -> None:
+    # One that was stopped while it recovered from a kill looks like a standby to pg_rewind, which
+    # then takes what lies beyond the fork for nothing.
+    alone(context, data, database="template1")
+    with postgres.superuser(context, "postgres") as cursor:
+        # Until the first checkpoint after its promotion the primary passes for one of the history
+        # before, and pg_rewind finds nothing to do.
+        cursor.execute("CHECKPOINT")
+    source = f"host=127.0.0.1 port={context.port('primary')} user=postgres dbname=postgres"
+    configuration = postgres.folder(context) / "postgresql.conf"
+    run(
+        context,
+        [
+            *("pg_rewind", "-D", str(data), f"--source-server={source}"),
+            f"--config-file={configuration}",
+        ],
+        folder=postgres.folder(context),
+        environment={"PGPASSWORD": credentials.read(context.credentials.database("postgres"))},
+    )
 
 
 def _install(context: Context, unfinished: Path) -> None:
