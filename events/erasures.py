@@ -112,6 +112,15 @@ _DELETED = text(
     WHERE account_id = ANY(CAST(:accounts AS uuid[])) AND partition = :partition
     """
 )
+# Only where the database lost what auth_api wrote, while the queue kept the events.
+_RETURNED = text(
+    """
+    SELECT a.username FROM identity.account AS a
+    WHERE a.deleted_at IS NULL
+      AND EXISTS (SELECT FROM event_log.deleted_account AS d WHERE d.account_id = a.id)
+    ORDER BY a.username
+    """
+)
 _ORDER = text(
     "SELECT account_id, requested_at, ended_sessions"
     " FROM identity.delete_by_operator(:username, :event_id)"
@@ -181,3 +190,11 @@ def deleted_among(
         return set()
     values = {"accounts": list(accounts), "partition": partition}
     return {AccountId(found) for found in transaction.execute(_DELETED, values).scalars()}
+
+
+def returned(connection: Connection) -> list[str]:
+    """Return the names of accounts that live although their deletion was applied.
+
+    Only the owner of the schemas may ask.
+    """
+    return list(connection.execute(_RETURNED).scalars())
