@@ -15,6 +15,12 @@ _CONNECT_TIMEOUT_S = 3
 # PGPool chooses the read node when a connection starts: a reader that fell back to the primary
 # goes home to the standby at the latest after this.
 _RECYCLE_S = 60
+# SET ROLE brings a role's rights, not what ALTER ROLE ... SET gives it when it logs in.
+_TAKE_LIMITS = """
+SELECT set_config(split_part(setting, '=', 1), split_part(setting, '=', 2), false)
+FROM pg_roles, unnest(rolconfig) AS setting
+WHERE rolname = %s AND split_part(setting, '=', 1) IN ('statement_timeout', 'lock_timeout')
+"""
 
 
 def create_engine_for(
@@ -35,7 +41,8 @@ def create_engine_for(
         pool_size: Connections at most; a thread beyond them waits up to 5 s for one.
         autocommit: Leave out BEGIN and COMMIT: right for single-statement reads.
         pre_ping: Leave it on unless the caller itself tries a broken connection once more.
-        as_role: Act as this role, of which the one that connects is a member.
+        as_role: Act as this role, of which the one that connects is a member, within its
+            limits of time for statements and locks.
     """
     extras.register_uuid()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
     engine = create_engine(
@@ -66,5 +73,6 @@ def _become(connection: Any, role: str) -> None:
     # Outside a transaction, whose rollback would undo it.
     before, connection.autocommit = connection.autocommit, True
     with connection.cursor() as cursor:
+        cursor.execute(_TAKE_LIMITS, (role,))
         cursor.execute(f"SET ROLE {role}")
     connection.autocommit = before

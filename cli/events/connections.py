@@ -1,7 +1,6 @@
 """Where the verbs of `messaging events` connect: with an operator's rights, or as the worker.
 
-An operator sees event log and read model. Who changes them takes the worker's role on, for one
-transaction at a time, and says so in the statement.
+An operator sees event log and read model. Who changes them takes the worker's role on.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -21,12 +20,7 @@ from local_stack.state import State
 from runtime import redis_client
 from runtime.errors import MessagingError
 from runtime.settings import QueueSettings
-
-# The limits that roles.sql gives the worker when it logs in.
-_BECOME_WORKER = (
-    "SELECT set_config('role', 'worker', true), set_config('lock_timeout', '10s', true),"
-    " set_config('statement_timeout', '60s', true)"
-)
+from workers.alone import Engines
 
 
 def stack() -> State:
@@ -34,20 +28,33 @@ def stack() -> State:
     return operating.existing(os.environ)
 
 
-def reading(state: State) -> Engine:
+def reading(state: State, *, connections: int = 1) -> Engine:
     """Return an engine with the operator's rights."""
-    return create_engine_for(operating.database(state), application_name="api-write", pool_size=1)
+    return create_engine_for(
+        operating.database(state), application_name="api-write", pool_size=connections
+    )
 
 
-def writing(state: State) -> Engine:
-    """Return an engine whose every transaction is the worker's."""
-    engine = reading(state)
+def writing(state: State, *, connections: int = 1) -> Engine:
+    """Return an engine that acts as the worker."""
+    return create_engine_for(
+        operating.database(state),
+        application_name="api-write",
+        pool_size=connections,
+        as_role="worker",
+    )
 
-    @event.listens_for(engine, "begin")
-    def become_worker(connection: Connection) -> None:
-        connection.exec_driver_sql(_BECOME_WORKER)
 
-    return engine
+def deriving(jobs: int = 1) -> Engines:
+    """Return both engines, for who derives the read model anew.
+
+    Args:
+        jobs: Transactions at once; two more are for holding, comparing and being alone.
+    """
+    state, size = stack(), jobs + 2
+    return Engines(
+        operator=reading(state, connections=size), worker=writing(state, connections=size)
+    )
 
 
 def queue(state: State) -> EventQueue:

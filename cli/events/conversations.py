@@ -1,22 +1,18 @@
-"""The options that choose conversations by their events, and the selection that they mean."""
+"""The options that choose conversations by events of theirs, and the selection that they mean."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
-from uuid import UUID
 
 import click
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from cli.events.filters import Moment
+from cli.events.filters import Moment, account_of
 from events.replay import Selection
-from runtime.ids import AccountId, ConversationId, Partition
+from runtime.ids import ConversationId, Partition
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-_KNOWN = text("SELECT id FROM identity.directory WHERE username = :username")
-
 
 _OPTIONS = (
     click.option("--partition", "partitions", multiple=True, type=click.IntRange(0)),
@@ -49,24 +45,14 @@ def selection_of(engine: Engine, filters: dict[str, Any]) -> Selection:
     Raises:
         click.BadParameter: There is no such account.
     """
+    with engine.connect() as connection:
+        accounts = tuple(account_of(connection, named) for named in filters["accounts"])
     return Selection(
         partitions=tuple(Partition(number) for number in filters["partitions"]),
         since=filters["since"],
         until=filters["until"],
         types=tuple(filters["types"]),
-        accounts=tuple(_account(engine, named) for named in filters["accounts"]),
+        accounts=accounts,
         conversations=tuple(ConversationId(each) for each in filters["conversations"]),
         outcomes=tuple(filters["outcomes"]),
     )
-
-
-def _account(engine: Engine, named: str) -> AccountId:
-    with engine.connect() as connection:
-        found = connection.execute(_KNOWN, {"username": named}).scalar()
-    if found is not None:
-        return AccountId(found)
-    try:
-        # A deleted account has no name any more.
-        return AccountId(UUID(named))
-    except ValueError:
-        raise click.BadParameter(f"no account has the username {named!r}.") from None

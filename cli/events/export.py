@@ -14,8 +14,8 @@ import click
 from sqlalchemy import Connection, text
 
 from cli.events import connections
-from cli.events.selecting import filters, given, selection
-from cli.events.working import rate_option, working
+from cli.events.filters import filters, given, selection
+from cli.events.running import counting, rate_option
 from events import archive, checkpoints
 from events.archive import End, Header
 from events.selection import BEGINNING, Place, Selection, events, letters
@@ -53,7 +53,7 @@ def export(file: str, *, status: str | None, rate: float | None, **named: Any) -
             made_at=utc_now(),
         )
         total = header.events if complete else 0
-        with working("Exporting", total, rate=rate) as pace, _opened(file) as out:
+        with counting("Exporting", total, rate=rate) as pace, _opened(file) as out:
             _write(connection, header, chosen, out, pace)
 
 

@@ -1,88 +1,118 @@
-"""The options that choose events, and the selection that they mean."""
+"""The options by which verbs select events and dead letters, and what they come to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 import click
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, text
 
-from events.replay import Selection
-from runtime.ids import AccountId, ConversationId, Partition
+from events.selection import Place, Selection
+from runtime.clock import utc_now
+from runtime.ids import AccountId, ConversationId
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_KNOWN = text("SELECT id FROM identity.directory WHERE username = :username")
+F = TypeVar("F", bound=Callable[..., Any])
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_ACCOUNT = text("SELECT id FROM identity.directory WHERE username = :username")
 
 
 class Moment(click.ParamType[datetime]):
-    """A time in RFC 3339, or a date; UTC where it names no zone."""
+    """A time: RFC 3339, a date (UTC), or how long ago: 90s, 15m, 2h, 7d."""
 
     name = "time"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """Return the aware moment."""
+        """Read it."""
         if isinstance(value, datetime):
             return value
+        number, unit = value[:-1], value[-1:]
         try:
+            if unit in _UNITS and number.isdecimal():
+                return utc_now() - timedelta(seconds=int(number) * _UNITS[unit])
             moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time: write 2026-11-22T18:57:59Z or 2026-11-22", param, ctx)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is neither 2026-01-31T12:00:00Z nor 90s, 15m, 2h, 7d", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+class Name(click.ParamType["Place | UUID"]):
+    """A dead letter: its place, or its event's id."""
+
+    name = "name"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Place | UUID:
+        """Read it."""
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]  # read already
+        try:
+            return Place.parse(value) if "/" in value else UUID(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is neither a place like 3/1771234567890-0 nor an event's id", param, ctx
+            )
+
+
 _OPTIONS = (
-    click.option("--partition", "partitions", multiple=True, type=click.IntRange(0)),
-    click.option("--since", type=Moment(), help="Accepted then or later: RFC 3339."),
-    click.option("--until", type=Moment(), help="Accepted before: RFC 3339."),
-    click.option("--type", "types", multiple=True, help="message.sent.v1, or message.sent."),
-    click.option("--account", "accounts", multiple=True, help="A username or an account's id."),
-    click.option("--conversation", "conversations", multiple=True, type=click.UUID),
-    click.option(
-        "--outcome",
-        "outcomes",
-        multiple=True,
-        type=click.Choice(["applied", "rejected", "parked"]),
-    ),
+    click.option("--partition", "partitions", type=int, multiple=True, help="In this partition."),
+    click.option("--since", type=Moment(), help="Not before: RFC 3339, or 90s, 15m, 2h, 7d ago."),
+    click.option("--until", type=Moment(), help="Before."),
+    click.option("--type", "type_name", help="message.sent, or message.sent.v1."),
+    click.option("--account", help="By this account: username or id."),
+    click.option("--conversation", type=click.UUID, help="In this conversation."),
 )
 
 
-def selecting(command: Command) -> Command:
-    """Add the filters to a command; each may be given again, and all must be met."""
+def filters(function: F) -> F:
+    """Add the options that all selections share."""
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        function = option(function)
+    return function
 
 
-def selection_of(engine: Engine, filters: dict[str, Any]) -> Selection:
-    """Return what the options mean.
+def selection(connection: Connection, named: dict[str, Any], **more: Any) -> Selection:
+    """Return what the options `named` select.
 
     Raises:
         click.BadParameter: There is no such account.
     """
+    account, conversation = named["account"], named["conversation"]
     return Selection(
-        partitions=tuple(Partition(number) for number in filters["partitions"]),
-        since=filters["since"],
-        until=filters["until"],
-        types=tuple(filters["types"]),
-        accounts=tuple(_account(engine, named) for named in filters["accounts"]),
-        conversations=tuple(ConversationId(each) for each in filters["conversations"]),
-        outcomes=tuple(filters["outcomes"]),
+        partitions=named["partitions"],
+        since=named["since"],
+        until=named["until"],
+        type_name=named["type_name"],
+        account=account and account_of(connection, account),
+        conversation=conversation and ConversationId(conversation),
+        **more,
     )
 
 
-def _account(engine: Engine, named: str) -> AccountId:
-    with engine.connect() as connection:
-        found = connection.execute(_KNOWN, {"username": named}).scalar()
+def given(named: dict[str, Any]) -> bool:
+    """Return whether any of the options was used."""
+    return any(value not in (None, ()) for value in named.values())
+
+
+def account_of(connection: Connection, named: str) -> AccountId:
+    """Return the account of a username or an id; a deleted one has no name any more.
+
+    Raises:
+        click.BadParameter: There is none.
+    """
+    # The name first: a username may look like an id.
+    found = connection.execute(_ACCOUNT, {"username": named}).scalar()
     if found is not None:
         return AccountId(found)
     try:
-        # A deleted account has no name any more.
         return AccountId(UUID(named))
     except ValueError:
-        raise click.BadParameter(f"no account has the username {named!r}.") from None
+        raise click.BadParameter(
+            f"No account has the username {named!r}; a deleted one is named by its id.",
+            param_hint="--account",
+        ) from None

@@ -14,7 +14,7 @@ from typing import IO, cast
 import click
 
 from cli.events import connections
-from cli.events.working import rate_option, working
+from cli.events.running import counting, rate_option
 from events.archive import ArchiveError, Header, Item, read_line
 from runtime.clock import utc_now
 from workers.restoring import prepare, restore
@@ -49,10 +49,7 @@ def import_(file: str, *, rate: float | None, yes: bool, as_json: bool) -> None:
         queued = connections.queue(state).numbers()
         with connections.one_line():
             again = prepare(engine, header, queued=queued, clock=utc_now)
-        with (
-            working("Importing", header.events, rate=rate) as pace,
-            connections.one_line(),
-        ):
+        with counting("Importing", header.events, rate=rate) as pace:
             done = restore(engine, header, lines, clock=utc_now, pace=pace)
     told = {"events": done.events, "dead_letters": done.letters, "restored_before": done.known}
     if as_json:

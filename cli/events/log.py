@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli.events import connections, shown
-from cli.events.selecting import filters, selection
+from cli.events.filters import filters, selection
 from cli.events.tables import table
 from events.selection import BEGINNING, Place, events
 

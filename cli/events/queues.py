@@ -13,8 +13,8 @@ from rich.text import Text
 from sqlalchemy import Engine, text
 
 from cli.events import connections
+from cli.events.running import INTERRUPTED
 from cli.events.tables import table
-from cli.events.working import INTERRUPTED
 from events import checkpoints, pauses
 from events.checkpoints import Checkpoint
 from events.pauses import Pause

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from cli.events.running import engines, working
+from cli.events import connections
+from cli.events.running import rate_option, working
 from runtime.clock import utc_now
 from workers import rebuild as rebuilding
 from workers import spares
@@ -29,7 +30,7 @@ _DISCARD = "Drop read_model_next and read_model_old, as far as they are there?"
 @click.option(
     "--jobs", type=click.IntRange(1, 16), default=2, show_default=True, help="Partitions at once."
 )
-@click.option("--rate", type=click.FloatRange(1), help="Events a second at most.")
+@rate_option
 @click.option("--restart", is_flag=True, help="Begin again, also where one was stopped.")
 @click.option("--no-swap", is_flag=True, help="Only make it and compare; run again to swap.")
 @click.option("--rollback", is_flag=True, help="Go back to the read model before the last swap.")
@@ -50,7 +51,7 @@ def rebuild(*, yes: bool, as_json: bool, **options: Any) -> None:
     verbs = [name for name in ("rollback", "discard", "dry_run") if options[name]]
     if len(verbs) > 1 or (verbs and (options["restart"] or options["no_swap"])):
         raise click.UsageError("Give one of --rollback, --discard and --dry-run, alone.")
-    found = engines(options["jobs"])
+    found = connections.deriving(options["jobs"])
     if options["dry_run"]:
         _count(found, as_json=as_json)
         return

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from cli.events.filters import selecting, selection_of
-from cli.events.running import engines, working
+from cli.events import connections
+from cli.events.conversations import selecting, selection_of
+from cli.events.running import rate_option, working
 from workers.alone import alone
 from workers.replay import Replayed
 from workers.replay import replay as replay_all
@@ -17,7 +18,7 @@ from workers.verify import Verification
 
 @click.command()
 @selecting
-@click.option("--rate", type=click.FloatRange(1), help="Events a second at most.")
+@rate_option
 @click.option("--dry-run", is_flag=True, help="Only count what would change.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
@@ -31,7 +32,7 @@ def replay(*, rate: float | None, dry_run: bool, yes: bool, as_json: bool, **fil
 
     Exit code 0: done. 1: not confirmed, or it failed. 2: wrong usage. 130: stopped by Ctrl-C.
     """
-    found = engines()
+    found = connections.deriving()
     verification = Verification(found.operator, selection_of(found.operator, filters))
     if not dry_run and not yes:
         chosen = verification.count()

@@ -1,8 +1,7 @@
-"""How long work runs: as the operator, with a bar, until it is done or Ctrl-C stops it."""
+"""How long work runs: at a capped rate, with a bar, until it is done or Ctrl-C stops it."""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -21,15 +20,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
-from sqlalchemy.exc import DBAPIError
 
-from database.engines import create_engine_for
-from local_stack import operating
-from runtime.errors import MessagingError
-from workers.alone import Engines
+from cli.events import connections
 from workers.pace import InterruptedWorkError, Pace
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
+rate_option = click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second at most."
+)
 
 
 class _Rate(ProgressColumn):
@@ -62,22 +60,6 @@ class Screen:
         self._progress.advance(self._task, events)
 
 
-def engines(jobs: int = 1) -> Engines:
-    """Return how the operator of the stack at hand reaches its database.
-
-    Args:
-        jobs: Transactions at once; two more are for holding, comparing and being alone.
-    """
-    settings = operating.database(operating.existing(os.environ))
-    size = jobs + 2
-    return Engines(
-        operator=create_engine_for(settings, application_name="api-write", pool_size=size),
-        worker=create_engine_for(
-            settings, application_name="api-write", pool_size=size, as_role="worker"
-        ),
-    )
-
-
 @contextmanager
 def working(rate: float | None, *, quiet: bool) -> Iterator[tuple[Pace, Screen]]:
     """Do long work; the first Ctrl-C stops it where it is whole, which is exit code 130.
@@ -103,24 +85,44 @@ def working(rate: float | None, *, quiet: bool) -> Iterator[tuple[Pace, Screen]]
     ) as progress:
         screen = Screen(progress, quiet=quiet)
         pace = Pace(rate=rate, viewer=screen)
-        before = signal.signal(signal.SIGINT, _stopper(pace))
         try:
-            yield pace, screen
+            with _stopping(pace.stop), connections.one_line():
+                yield pace, screen
         except (InterruptedWorkError, KeyboardInterrupt):
             progress.stop()
             click.echo("Stopped. What was done stays done: run it again to go on.", err=True)
-            sys.exit(_INTERRUPTED)
-        except DBAPIError as error:
-            reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
-            raise MessagingError(f"The database fails: {reason}: run it again.") from error
-        finally:
-            signal.signal(signal.SIGINT, before)
+            sys.exit(INTERRUPTED)
 
 
-def _stopper(pace: Pace) -> Callable[[int, FrameType | None], None]:
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        # A second one means at once.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        pace.stop()
+@contextmanager
+def counting(title: str, total: int, *, rate: float | None = None) -> Iterator[Pace]:
+    """Do long work of one kind, whose length is known; see `working`.
 
-    return stop
+    Args:
+        title: What is done.
+        total: How many events there are; 0 where nobody knows.
+        rate: Events a second at most; None for no cap.
+    """
+    with working(rate, quiet=False) as (pace, screen):
+        screen.step(title)
+        if total:
+            screen.expect(total)
+        yield pace
+
+
+@contextmanager
+def _stopping(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` at the first Ctrl-C or SIGTERM; a second one ends the command at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def heard(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        stop()
+
+    for number in before:
+        signal.signal(number, heard)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

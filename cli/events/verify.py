@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from cli.events.filters import selecting, selection_of
-from cli.events.running import Screen, engines, working
+from cli.events import connections
+from cli.events.conversations import selecting, selection_of
+from cli.events.running import Screen, rate_option, working
 from workers.pace import Pace
 from workers.verify import Difference, Verification, Verified
 
@@ -18,7 +19,7 @@ _TEXT = ("subject", "body")
 
 @click.command()
 @selecting
-@click.option("--rate", type=click.FloatRange(1), help="Events a second at most.")
+@rate_option
 @click.option("--show-text", is_flag=True, help="Show what people wrote, too.")
 @click.option("--dry-run", is_flag=True, help="Only count what would be compared.")
 @click.option("as_json", "--json", is_flag=True, help="Print a JSON object a line, counts last.")
@@ -33,7 +34,7 @@ def verify(
     Exit code 0: all is as the log says. 1: something differs, or it failed. 2: wrong usage.
     130: stopped by Ctrl-C.
     """
-    found = engines()
+    found = connections.deriving()
     verification = Verification(found.operator, selection_of(found.operator, filters))
     with working(rate, quiet=as_json) as (pace, screen):
         if dry_run:

@@ -63,4 +63,5 @@ def test_it_shows_workers_and_project_tasks(stack: RunningStack) -> None:
         "lag_events",
         "lag_seconds",
         "busy",
+        "paused",
     }

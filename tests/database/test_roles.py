@@ -5,7 +5,10 @@ from __future__ import annotations
 import psycopg2
 import psycopg2.errors
 import pytest
+from sqlalchemy import text
 
+from database.engines import create_engine_for
+from runtime.settings import DatabaseSettings, Secret
 from tests.servers import Servers
 
 TABLES = (
@@ -229,3 +232,19 @@ def test_the_operator_alone_may_act_as_the_worker_and_only_by_saying_so(
     assert refused(
         servers, role, "INSERT INTO event_log.checkpoint SELECT * FROM event_log.checkpoint LIMIT 0"
     ) == (role != "worker")
+
+
+def test_who_acts_as_the_worker_has_its_limits_of_time(servers: Servers) -> None:
+    engine = create_engine_for(
+        DatabaseSettings(url=servers.database_url("operator"), password=Secret("-")),
+        application_name="api-write",
+        pool_size=1,
+        as_role="worker",
+    )
+    shown = text(
+        "SELECT current_user, current_setting('statement_timeout'), current_setting('lock_timeout')"
+    )
+    for _ in range(2):
+        with engine.begin() as transaction:
+            assert tuple(transaction.execute(shown).one()) == ("worker", "1min", "10s")
+    engine.dispose()

@@ -90,7 +90,8 @@ def test_an_account_is_named_by_its_username_as_well(
     harness.drain_all()
     assert len(told("log", "--account", name)["events"]) == 1
     result = events("log", "--account", "nobody-at-all")
-    assert "No account has this username" in str(result.exception)
+    assert result.exit_code == 2
+    assert "No account has the username 'nobody-at-all'" in result.stderr
 
 
 @pytest.mark.parametrize(

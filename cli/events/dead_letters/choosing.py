@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 from sqlalchemy import Connection
 
-from cli.events.selecting import F, Name, filters, given, selection
+from cli.events.filters import F, Name, filters, given, selection
 from events.selection import Letter, Place, Selection, letters
 from runtime.errors import MessagingError
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from cli.events import connections
 from cli.events.dead_letters.choosing import chosen, selected
-from cli.events.working import rate_option, working
+from cli.events.running import counting, rate_option
 from events import checkpoints, parked
 from events.contracts.offsets import Offset
 from events.selection import all_letters
@@ -60,7 +60,7 @@ def _discard(
 ) -> int:
     discarded = 0
     at_once = _AT_ONCE if rate is None else max(1, min(_AT_ONCE, int(rate)))
-    with working("Discarding", events, rate=rate) as pace, connections.one_line():
+    with counting("Discarding", events, rate=rate) as pace:
         for partition, offsets in places.items():
             for start in range(0, len(offsets), at_once):
                 some = offsets[start : start + at_once]

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from cli.events import connections
 from cli.events.dead_letters.choosing import one
 from cli.events.dead_letters.retry import Report, run, show
-from cli.events.selecting import Name
+from cli.events.filters import Name
 from events import checkpoints, parked
 from events.changing import ChangeRefusedError, check_change
 from events.parked import Change

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from cli.events import connections
 from cli.events.dead_letters.choosing import chosen, selected
-from cli.events.working import rate_option, working
+from cli.events.running import counting, rate_option
 from events.selection import Place, Selection, letters
 from runtime.clock import utc_now
 from workers.retries import AT_ONCE
@@ -65,10 +65,7 @@ def retry(*, dry_run: bool, rate: float | None, as_json: bool, **named: Any) -> 
 def run(engine: Engine, conversations: list[Held], report: Report, *, rate: float | None) -> None:
     """Retry `conversations` and write into `report` what became of them."""
     at_once = AT_ONCE if rate is None else max(1, min(AT_ONCE, int(rate)))
-    with (
-        working("Retrying", report.events, rate=rate) as pace,
-        connections.one_line(),
-    ):
+    with counting("Retrying", report.events, rate=rate) as pace:
         steps = retry_all(engine, conversations, clock=utc_now, pace=pace, at_once=at_once)
         for conversation, step in steps:
             report.applied += step.applied

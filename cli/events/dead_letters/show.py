@@ -10,7 +10,7 @@ import click
 
 from cli.events import connections, shown
 from cli.events.dead_letters.choosing import one
-from cli.events.selecting import Name, filters, selection
+from cli.events.filters import Name, filters, selection
 from cli.events.tables import table
 from events.selection import BEGINNING, Place, letters
 
