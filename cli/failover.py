@@ -7,12 +7,14 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import click
 from rich.console import Console
 
 from cli import tails
 from cli.stack import Screen, schema
+from cli.tails import Decided
 from events.tail import Tail
 from local_stack import contexts, operating, promotion, rejoining, replication
 from local_stack.errors import StackError
@@ -43,6 +45,7 @@ def show(*, as_json: bool) -> None:
         "lag_bytes": replication.lag_bytes(context),
         "primary_behind_events": _behind(state, "primary"),
         "replica_behind_events": _behind(state, "replica"),
+        **_as_json(tails.decided(state)),
     }
     if as_json:
         click.echo(json.dumps(told, indent=2))
@@ -50,6 +53,14 @@ def show(*, as_json: bool) -> None:
         for name, value in told.items():
             click.echo(f"{name:22} {value}")
     sys.exit(0 if told["follows"] else 1)
+
+
+def _as_json(decided: Decided) -> dict[str, Any]:
+    return {
+        "parked": decided.parked,
+        "paused_partitions": list(decided.paused),
+        "returned_accounts": list(decided.returned_accounts),
+    }
 
 
 def _behind(state: State, server: str) -> int | None:
@@ -116,7 +127,7 @@ def _check(state: State, seen: _Seen, *, accept_loss: bool) -> Callable[[], None
 
 
 def _tell(state: State, seen: _Seen, *, serves: bool, caught_up: bool, as_json: bool) -> None:
-    returned = tails.returned_accounts(state) if caught_up else []
+    decided = tails.decided(state) if serves else Decided()
     tail = seen.tail or Tail(retained=0, missing=0)
     if as_json:
         told = {
@@ -124,7 +135,7 @@ def _tell(state: State, seen: _Seen, *, serves: bool, caught_up: bool, as_json: 
             "caught_up": caught_up,
             "events_applied_again": tail.retained,
             "events_lost": tail.missing,
-            "returned_accounts": returned,
+            **_as_json(decided),
         }
         click.echo(json.dumps(told, indent=2))
         return
@@ -134,9 +145,18 @@ def _tell(state: State, seen: _Seen, *, serves: bool, caught_up: bool, as_json: 
     click.echo(f"The standby is the primary; {tail.retained} events were waiting for it.")
     if not caught_up:
         click.echo("It is still applying them: messaging logs worker-1")
-    for name in returned:
-        click.echo(f"Deleted, but its account is back: messaging accounts delete {name}")
+    _tell_decided(decided)
     click.echo("Next: messaging stack rejoin")
+
+
+def _tell_decided(decided: Decided) -> None:
+    """Name what an operator may have to decide once more."""
+    if decided.parked:
+        click.echo(f"{decided.parked} events are parked: messaging events dead-letters list")
+    for partition in decided.paused:
+        click.echo(f"A partition is paused: messaging events resume {partition}")
+    for name in decided.returned_accounts:
+        click.echo(f"Deleted, but its account is back: messaging accounts delete {name}")
 
 
 @stack.command()

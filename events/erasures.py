@@ -115,9 +115,8 @@ _DELETED = text(
 # Only where the database lost what auth_api wrote, while the queue kept the events.
 _RETURNED = text(
     """
-    SELECT a.username FROM identity.account AS a
-    WHERE a.deleted_at IS NULL
-      AND EXISTS (SELECT FROM event_log.deleted_account AS d WHERE d.account_id = a.id)
+    SELECT a.username FROM identity.directory AS a
+    WHERE EXISTS (SELECT FROM event_log.deleted_account AS d WHERE d.account_id = a.id)
     ORDER BY a.username
     """
 )
@@ -193,8 +192,5 @@ def deleted_among(
 
 
 def returned(connection: Connection) -> list[str]:
-    """Return the names of accounts that live although their deletion was applied.
-
-    Only the owner of the schemas may ask.
-    """
+    """Return the names of accounts that live although their deletion was applied."""
     return list(connection.execute(_RETURNED).scalars())

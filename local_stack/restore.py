@@ -26,7 +26,8 @@ from local_stack.postgres_programs import alone
 from local_stack.supervisor import Supervisor
 
 PARTS = (backup.DATABASE, backup.QUEUE, backup.SECRETS)
-# Offsets that were handed out after the back-up mean nothing now; tokens name their epoch.
+# Offsets that were handed out after the back-up mean nothing now; tokens name their epoch. And a
+# Redis that went back does not list the sessions that ended since: it is told anew in each epoch.
 _NEXT_EPOCH = "UPDATE event_log.queue_epoch SET epoch = epoch + 1;"
 
 
@@ -83,6 +84,8 @@ def restore(
             aside += _restore_database(context, source, _statements(context, history_sql, epoch))
         if backup.QUEUE in parts:
             report.step("Restoring the queue")
+            if backup.DATABASE not in parts:
+                _raise_epoch(context)
             aside.append(_restore_queue(context, source))
     return Restored(made_at=note.made_at, set_aside=[path for path in aside if path])
 
@@ -127,6 +130,12 @@ def _restore_database(context: Context, source: Path, statements: str) -> list[P
     aside = [data_folders.set_aside(path) for path in replaced]
     unfinished.rename(base / data_folders.PRIMARY)
     return aside
+
+
+def _raise_epoch(context: Context) -> None:
+    data = postgres.folder(context) / data_folders.PRIMARY
+    if data.exists():
+        alone(context, data, database=postgres.DATABASE, statements=f"{_NEXT_EPOCH}\n\n")
 
 
 def _restore_queue(context: Context, source: Path) -> Path | None:
