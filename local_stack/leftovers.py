@@ -86,23 +86,22 @@ def members(group: Group) -> list[Process]:
 def end(path: Path) -> bool:
     """End what still runs of the group remembered at `path`, politely, then by force.
 
-    Shared memory that its leader left behind goes with it.
+    Its shared memory is given back, too.
 
     Returns:
         Whether there was anything to end.
     """
     group = recall(path)
-    left = members(group) if group else []
-    if group is None:
+    if group is None or group.boot != processes.boot():
         return False
+    left = members(group)
     if left:
-        _end(group, left)
-    if group.boot == processes.boot():
-        shared_memory.remove_of(group.leader)
+        _end_group(group, left)
+    shared_memory.release(group.leader)
     return bool(left)
 
 
-def _end(group: Group, left: Sequence[Process]) -> None:
+def _end_group(group: Group, left: Sequence[Process]) -> None:
     led = any(process.pid == group.leader for process in left)
     # The leader tells its children itself; without one each must be told.
     told = [group.leader] if led else [process.pid for process in left]

@@ -1,39 +1,35 @@
-"""System V shared memory, which outlives who made it: a killed PGPool leaves its own behind."""
+"""Gives back the shared memory that a killed server left: the kernel keeps it until then.
+
+System V segments outlive their processes. PGPool's are never found again by its next life.
+"""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
 from pathlib import Path
 
-from local_stack import processes
-
-_TABLE = Path("/proc/sysvipc/shm")
-_IPC_PRIVATE = 0
+_SEGMENTS = Path("/proc/sysvipc/shm")
 _IPC_RMID = 0
 
 
-def remove_of(maker: int) -> int:
-    """Remove what the process `maker`, which is gone, made for itself and nobody uses any more.
+def release(creator: int) -> int:
+    """Remove the segments that the process `creator`, which is gone, made and nobody uses.
 
     Returns:
-        How many segments that were; those of another user are left where we may not.
+        How many there were. Another user's are left alone, as the kernel demands.
     """
-    if processes.find(maker) is not None:
-        return 0
-    libc = ctypes.CDLL(None, use_errno=True)
-    return sum(libc.shmctl(segment, _IPC_RMID, None) == 0 for segment in _left_by(maker))
+    libc = ctypes.CDLL(None)
+    return sum(libc.shmctl(segment, _IPC_RMID, None) == 0 for segment in _unused(creator))
 
 
-def _left_by(maker: int) -> list[int]:
-    """Return the private segments that `maker` made and to which no process is attached."""
+def _unused(creator: int) -> Iterator[int]:
     try:
-        lines = _TABLE.read_text().splitlines()
-    except OSError:
-        return []
-    names = lines[0].split()
-    rows = [dict(zip(names, map(int, line.split()), strict=True)) for line in lines[1:]]
-    return [
-        row["shmid"]
-        for row in rows
-        if row["cpid"] == maker and row["nattch"] == 0 and row["key"] == _IPC_PRIVATE
-    ]
+        names, *rows = (line.split() for line in _SEGMENTS.read_text().splitlines())
+    except (OSError, ValueError):
+        return  # A kernel without them.
+    for row in rows:
+        segment = dict(zip(names, row, strict=True))
+        # Who made it may have given its number to another since: then somebody is attached.
+        if int(segment["cpid"]) == creator and int(segment["nattch"]) == 0:
+            yield int(segment["shmid"])
