@@ -1,4 +1,4 @@
-"""`messaging stack promote` and `rejoin`: the servers' roles."""
+"""`messaging stack`: the servers' roles, and processes that are renewed one at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cli import tails
 from cli.stack import Screen, schema
 from cli.tails import Decided
 from events.tail import Tail
-from local_stack import contexts, operating, promotion, rejoining, replication
+from local_stack import contexts, operating, promotion, rejoining, replication, restarting
 from local_stack.errors import StackError
 from local_stack.promotion import Terms
 from local_stack.state import State
@@ -28,7 +28,7 @@ _DISCARD = "What only the replaced primary has is discarded. Go on?"
 
 @click.group(name="stack")
 def stack() -> None:
-    """Change which server is the primary."""
+    """Change which server is the primary; restart our processes while people go on."""
 
 
 @stack.command()
@@ -188,3 +188,21 @@ def rejoin(*, yes: bool, as_json: bool) -> None:
     click.echo(how[done.how])
     for path in left:
         click.echo(f"A replaced primary is left in {path}: remove it once it is not needed.")
+
+
+@stack.command()
+@click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
+def restart(*, as_json: bool) -> None:
+    """Restart APIs, workers, beat and Flower, one at a time, to run the code that is there now.
+
+    Nobody is refused: requests end in the old processes, or wait a moment for the new ones.
+
+    Exit code 0: restarted, all ready. 1: not, or not all.
+    """
+    console = Console(stderr=True, soft_wrap=True)
+    with console.status("Restarting") as spinner:
+        names = restarting.restart(os.environ, Screen(console, spinner))
+    if as_json:
+        click.echo(json.dumps({"restarted": names}, indent=2))
+    else:
+        click.echo("Restarted " + ", ".join(names))
