@@ -14,17 +14,18 @@ from typing import Protocol
 
 from local_stack import apis, contexts, operating, processes, promotion, readiness, waiting
 from local_stack import state as states
-from local_stack.context import Context
 from local_stack.errors import StackError
 from local_stack.service import Service
 from local_stack.services import every
 from local_stack.state import State
 from local_stack.supervisor import Supervisor
 
-# Who appends comes last: what only the new code writes then finds projectors that can read it.
-ORDER = (
-    *("worker-1", "worker-2", "beat", "flower"),
-    *("query_api", "query_stream", "auth_api", "command_api"),
+# Who appends comes last: what only the new code writes then finds projectors that can read it. The
+# workers, which append erasures, go together: an old one would set aside what a new one writes.
+_ORDER = (
+    ("worker-1", "worker-2", "beat"),
+    ("flower",),
+    *((name,) for name in ("query_api", "query_stream", "auth_api", "command_api")),
 )
 # Longer than gunicorn's --graceful-timeout and the import of an app.
 _RENEW_S = 60
@@ -36,7 +37,7 @@ class _Reporter(Protocol):
 
 
 def restart(environ: Mapping[str, str], report: _Reporter) -> tuple[str, ...]:
-    """Restart what is ours of the running stack that `environ` names; return the names, in order.
+    """Restart what is ours of the running stack that `environ` names; return what, in order.
 
     Raises:
         StackError: Nothing runs, or the code that is there cannot start: nothing was changed. Or
@@ -52,11 +53,15 @@ def restart(environ: Mapping[str, str], report: _Reporter) -> tuple[str, ...]:
         report.step("Looking whether what is there now can start")
         _check(members, supervisor)
         supervisor.configure(list(members.values()), autostart=True)
-        for name in ORDER:
-            report.step(f"Restarting {name}")
-            _restart(context, supervisor, name)
+        for names in _ORDER:
+            report.step("Restarting " + ", ".join(names))
+            if names[0] in apis.NAMES:
+                _renew(supervisor, names[0])
+            else:
+                stop(state, supervisor, names)
+                _start(supervisor, names)
             readiness.wait(state, supervisor, report)
-    return ORDER
+    return tuple(name for names in _ORDER for name in names)
 
 
 def stop(state: State, supervisor: Supervisor, names: Collection[str]) -> None:
@@ -76,8 +81,7 @@ def start(state: State, supervisor: Supervisor, names: Collection[str]) -> None:
     """Start these services as the record says now; does not wait for them."""
     context = contexts.of(state, contexts.recorded_pgpool(state))
     supervisor.configure(every(context), autostart=True)
-    for name in names:
-        supervisor.start_service(name)
+    _start(supervisor, names)
 
 
 def _check(members: Mapping[str, Service], supervisor: Supervisor) -> None:
@@ -101,11 +105,13 @@ def _check(members: Mapping[str, Service], supervisor: Supervisor) -> None:
             raise StackError(f"{name} cannot start, nothing was changed: {why}")
 
 
-def _restart(context: Context, supervisor: Supervisor, name: str) -> None:
-    if name not in apis.NAMES:
-        promotion.stop(context, supervisor, name)
+def _start(supervisor: Supervisor, names: Collection[str]) -> None:
+    for name in names:
         supervisor.start_service(name)
-        return
+
+
+def _renew(supervisor: Supervisor, name: str) -> None:
+    """Have gunicorn start new workers, and return when the old ones have ended."""
     master = next((told.pid for told in supervisor.services() if told.name == name), None)
     if master is None:
         supervisor.start_service(name)

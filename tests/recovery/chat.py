@@ -54,6 +54,10 @@ class Chat:
             there.await_complete()
         return True
 
+    def headers(self, name: str) -> dict[str, str]:
+        """Return what a request of `name` carries."""
+        return self._headers[name]
+
     def log_in_again(self) -> None:
         """Take new access tokens."""
         self._headers = {name: self._log_in(name) for name in self.names}

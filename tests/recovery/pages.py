@@ -70,7 +70,7 @@ class Page:
         there = (
             shown.replace(".venv/bin/messaging", str(MESSAGING))
             .replace("/var/backups", str(self._backups))
-            .replace("S=.messaging", f"S={stack.state}")
+            .replace(" .messaging/", f" {stack.state}/")
         )
         # A stack that was never started has no address yet.
         return there.replace(_PUBLIC, stack.url) if _PUBLIC in there else there

@@ -20,6 +20,11 @@ class Pair:
         self.stack = stack
         self.base = stack.servers / "postgres"
 
+    @property
+    def partitions(self) -> int:
+        """How many there are."""
+        return int(self.stack.record["event_partitions"])
+
     def ask(self, question: str, *, server: str = "primary") -> Any:
         """Return the first value that a superuser is answered."""
         with (

@@ -88,7 +88,7 @@ def test_where_the_queue_forgot_what_the_standby_lacks_the_primary_stays(
     with pair.standby_held():
         talk.send(10)
         wait_until(pair.all_applied, 60)
-        for partition in range(16):
+        for partition in range(pair.partitions):
             pair.stack.redis("worker").xtrim(f"queue:{partition}", maxlen=0, approximate=False)
         told = pair.refusal("stack", "promote", "--give-up", "--yes")
         assert "40 events that the standby lacks" in told
@@ -163,7 +163,7 @@ def test_pauses_are_as_the_standby_had_them_and_nobody_waits_for_what_is_paused(
         talk.send(10)
         talk.await_complete()
         told = pair.done("stack", "promote", "--give-up", "--yes")
-    assert told["paused_partitions"] == list(range(16))
+    assert told["paused_partitions"] == list(range(pair.partitions))
     assert told["caught_up"] is True
     assert not talk.is_complete()
     pair.done("events", "resume", "all")
