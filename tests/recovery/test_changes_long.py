@@ -135,7 +135,8 @@ def test_a_promotion_after_it_applies_again_what_the_standby_lacks(pair: Pair, t
         talk.send(100)
         wait_until(pair.all_applied, 60)
         told = pair.done("stack", "promote", "--give-up", "--yes")
-    assert (told["events_applied_again"], told["events_lost"]) == (400, 0)
+    assert told["events_applied_again"] >= 400
+    assert told["events_lost"] == 0
     assert pair.rejoined() == "rewound"
     assert pair.is_well(talk)
     verified = pair.stack.messaging("events", "verify")
