@@ -30,7 +30,7 @@ curl -s URL/command/v1/messages -H "Authorization: Bearer $TOKEN" \
 """
 
 
-class _Screen:
+class Screen:
     """Shows steps as a spinner on a terminal, as lines elsewhere; notes stay."""
 
     def __init__(self, console: Console, spinner: Spinner) -> None:
@@ -39,12 +39,14 @@ class _Screen:
         self._said: set[str] = set()
 
     def step(self, text: str) -> None:
+        """Show what is being done now."""
         self._spinner.update(escape(text))
         if not self._console.is_terminal and text not in self._said:
             self._said.add(text)
             self._console.print(text, markup=False, highlight=False)
 
     def note(self, text: str) -> None:
+        """Show what the user should know."""
         self._console.print(text, style="yellow", markup=False, highlight=False)
 
 
@@ -53,13 +55,18 @@ def up() -> None:
     """Start everything on this machine; harmless if it runs."""
     console = Console(stderr=True, soft_wrap=True)
     with console.status("Starting") as spinner:
-        state = stack.up(os.environ, _schema(), _Screen(console, spinner))
+        state = stack.up(os.environ, schema(), Screen(console, spinner))
     _welcome(Console(soft_wrap=True), state)
 
 
-def _schema() -> stack.Schema:
-    roles = importlib.resources.files("database") / "roles.sql"
-    return stack.Schema(roles_sql=roles.read_text(encoding="utf-8"), migrate=_migrate)
+def schema() -> stack.Schema:
+    """Return what belongs into the database."""
+    folder = importlib.resources.files("database")
+    return stack.Schema(
+        roles_sql=(folder / "roles.sql").read_text(encoding="utf-8"),
+        history_sql=(folder / "history.sql").read_text(encoding="utf-8"),
+        migrate=_migrate,
+    )
 
 
 def _migrate(url: str) -> None:
@@ -98,7 +105,7 @@ def down() -> None:
     """Stop everything; data and secrets stay."""
     console = Console(stderr=True, soft_wrap=True)
     with console.status("Stopping") as spinner:
-        stopped = stack.down(os.environ, _Screen(console, spinner))
+        stopped = stack.down(os.environ, Screen(console, spinner))
     Console().print("Stopped." if stopped else "Nothing was running.")
 
 

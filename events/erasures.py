@@ -112,6 +112,14 @@ _DELETED = text(
     WHERE account_id = ANY(CAST(:accounts AS uuid[])) AND partition = :partition
     """
 )
+# Only where the database lost what auth_api wrote, while the queue kept the events.
+_RETURNED = text(
+    """
+    SELECT a.username FROM identity.directory AS a
+    WHERE EXISTS (SELECT FROM event_log.deleted_account AS d WHERE d.account_id = a.id)
+    ORDER BY a.username
+    """
+)
 _ORDER = text(
     "SELECT account_id, requested_at, ended_sessions"
     " FROM identity.delete_by_operator(:username, :event_id)"
@@ -181,3 +189,8 @@ def deleted_among(
         return set()
     values = {"accounts": list(accounts), "partition": partition}
     return {AccountId(found) for found in transaction.execute(_DELETED, values).scalars()}
+
+
+def returned(connection: Connection) -> list[str]:
+    """Return the names of accounts that live although their deletion was applied."""
+    return list(connection.execute(_RETURNED).scalars())

@@ -70,7 +70,8 @@ def _open(queue: EventQueue, transaction: Connection, clock: Clock) -> list[Chec
     if row.partitions != count:
         raise PartitionCountError(
             f"MESSAGING_EVENT_PARTITIONS={count}, but the events were queued in {row.partitions} "
-            f"partitions: set it back to {row.partitions}."
+            f"partitions: set it back to {row.partitions}, or change the number of partitions with "
+            "messaging events repartition."
         )
     checkpoints.create(transaction, queue.partitions, now=now)
     known = checkpoints.read_all(transaction)

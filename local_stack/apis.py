@@ -28,6 +28,7 @@ _SIZES = {
 # One process, so that the limit of an account is exact; beyond the streams some threads to refuse.
 _STREAMS = "query_stream"
 _SPARE_THREADS = 8
+NAMES = (*_SIZES, _STREAMS)
 
 
 def services(context: Context) -> list[Service]:

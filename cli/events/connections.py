@@ -19,7 +19,7 @@ from local_stack import operating
 from local_stack.state import State
 from runtime import redis_client
 from runtime.errors import MessagingError
-from runtime.settings import QueueSettings
+from runtime.settings import QueueSettings, RedisSettings
 from workers.alone import Engines
 
 
@@ -57,16 +57,18 @@ def deriving(jobs: int = 1) -> Engines:
     )
 
 
-def queue(state: State) -> EventQueue:
-    """Return the event queue, to be looked at."""
+def queue(
+    state: State, *, partitions: int | None = None, by: RedisSettings | None = None
+) -> EventQueue:
+    """Return the event queue, to be looked at; with other `partitions`, or `by` another user."""
     settings = QueueSettings(
-        partitions=state.record.event_partitions,
+        partitions=partitions or state.record.event_partitions,
         limit=1,
         retention_seconds=1,
         batch_size=1,
         bell_ttl_seconds=1,
     )
-    return EventQueue(redis_client.connect(operating.redis(state)), settings)
+    return EventQueue(redis_client.connect(by or operating.redis(state)), settings)
 
 
 @contextmanager

@@ -168,7 +168,7 @@ def test_prometheus_is_told_whom_to_ask(stack: RunningStack) -> None:
     assert (stack.state / "run/prometheus/alerts.yml").exists()
 
 
-_RUNBOOKS = ("lag-grows", "replica-lags", "failed-logins", "disk-fills")
+_RUNBOOKS = ("lag-grows", "failed-logins", "disk-fills")
 _ROOT = Path(__file__).parents[2]
 
 

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,70 +22,26 @@ from events.contracts.conversations import ConversationRead
 from events.contracts.messages import MessageDeleted, MessageEdited
 from events.contracts.offsets import START
 from events.opening import ensure_open
-from events.queue import EventQueue
 from local_stack.state import State
 from runtime.clock import utc_now
 from runtime.ids import Partition
-from runtime.redis_client import connect
-from runtime.settings import RedisSettings, Secret
-from tests.operating.conftest import events, state_of, told
-from tests.projector.conftest import SETTINGS, Harness, engine_of
+from tests.operating.conftest import TABLES, events, told
+from tests.projector.conftest import SETTINGS, Harness
 from tests.projector.mischief import POISON, message_of, put_entry, refusing
 from tests.projector.test_projector import Pair
-from tests.servers import Servers, running
+from tests.servers import Servers
 from workers import canaries
 from workers.restoring import NotEmptyError
 
-TABLES = (
-    "event_log.event",
-    "event_log.dead_letter",
-    "event_log.deleted_account",
-    "read_model.conversation",
-    "read_model.conversation_member",
-    "read_model.message",
-    "read_model.account_revision",
-)
-PROGRESS = ("event_log.checkpoint", "event_log.canary", "event_log.queue_epoch")
-
-
-@pytest.fixture(scope="module")
-def other_servers() -> Iterator[Servers]:
-    with running() as started:
-        yield started
-
 
 @pytest.fixture
-def empty(
-    other_servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Harness]:
-    """Another stack, without a single event; `messaging` speaks to it from now on."""
-    clear(other_servers)
-    state_of(other_servers, tmp_path / "empty")
-    engine = engine_of(other_servers, "worker")
-    client = connect(RedisSettings(url=other_servers.redis_url(), password=Secret("-")))
-    queue = EventQueue(client, SETTINGS)
-    ensure_open(queue, engine, clock=utc_now)
-    monkeypatch.setenv("MESSAGING_STATE", str(tmp_path / "empty"))
-    yield Harness(queue=queue, engine=engine)
-    engine.dispose()
-    client.connection_pool.disconnect()
+def history(harness: Harness, superuser: Engine, stack_of_servers: State) -> list[Pair]:
+    return make_history(harness, superuser)
 
 
-def clear(servers: Servers) -> None:
-    superuser = engine_of(servers, "postgres")
-    with superuser.begin() as connection:
-        for table in (*TABLES, *PROGRESS):
-            connection.execute(text(f"TRUNCATE {table} CASCADE"))
-    superuser.dispose()
-    client = connect(RedisSettings(url=servers.redis_url(), password=Secret("-")))
-    client.flushall()
-    client.connection_pool.disconnect()
-
-
-@pytest.fixture
-def history(harness: Harness, pair: Pair, superuser: Engine, stack_of_servers: State) -> list[Pair]:
+def make_history(harness: Harness, superuser: Engine) -> list[Pair]:
     """Something of everything: edits, deletions, reads, an erasure, poison, unreadable entries."""
-    pairs = [pair, *(Pair(harness) for _ in range(5))]
+    pairs = [Pair(harness) for _ in range(6)]
     for number in range(30):
         for each in pairs:
             harness.append(each.sent(f"{number}"))
@@ -104,7 +59,7 @@ def history(harness: Harness, pair: Pair, superuser: Engine, stack_of_servers: S
     gone = message_of(first[0].event).message_id
     deletion = MessageDeleted(message_id=gone, audience="everyone")
     harness.append(harness.envelope(deletion, pairs[0].one))
-    put_entry(harness, pair, b"\xff not json")
+    put_entry(harness, pairs[0], b"\xff not json")
     harness.append(pairs[1].sent(POISON))
     harness.append(pairs[1].sent("behind"))
     harness.append(pairs[2].sent(POISON))
