@@ -86,14 +86,13 @@ def test_a_partition_that_is_paused_is_told_and_leaves_the_system_ready(
     assert fragile.messaging("events", "pause", "3", "--reason", "private").returncode == 0
     try:
         words = "Paused by an operator: partition 3."
-        wait_until(lambda: consumption(fragile).get("detail", "").endswith(f" old. {words}"))
-        assert fragile.is_ready()
+        wait_until(lambda: consumption(fragile).get("detail", "").endswith(f" old. {words}"), 60)
+        fragile.wait_ready(60)
         shown = page(fragile, "worker-1")
         assert 'messaging_paused_partitions{cause="operator",partition="3"} 1.0' in shown
     finally:
         assert fragile.messaging("events", "resume", "3").returncode == 0
-    fragile.wait_ready(30)
-    wait_until(lambda: is_well(fragile))
+    wait_until(lambda: is_well(fragile), 60)
 
 
 def test_read_model_and_log_are_clean_while_canaries_go_through(fragile: RunningStack) -> None:
