@@ -12,11 +12,19 @@ import subprocess
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from local_stack import apis, contexts, operating, processes, promotion, readiness, waiting
+from local_stack import (
+    apis,
+    contexts,
+    operating,
+    processes,
+    promotion,
+    readiness,
+    services,
+    waiting,
+)
 from local_stack import state as states
 from local_stack.errors import StackError
 from local_stack.service import Service
-from local_stack.services import every
 from local_stack.state import State
 from local_stack.supervisor import Supervisor
 
@@ -49,9 +57,10 @@ def restart(environ: Mapping[str, str], report: _Reporter) -> tuple[str, ...]:
         if not supervisor.runs():
             raise StackError("Nothing runs: run messaging up first.")
         context = contexts.of(state, contexts.recorded_pgpool(state))
-        members = {service.name: service for service in every(context)}
+        services.check_known(context, {told.name for told in supervisor.services()})
+        members = {service.name: service for service in services.every(context)}
         report.step("Looking whether what is there now can start")
-        _check(members, supervisor)
+        _check(members)
         supervisor.configure(list(members.values()), autostart=True)
         for names in _ORDER:
             report.step("Restarting " + ", ".join(names))
@@ -80,14 +89,11 @@ def stop(state: State, supervisor: Supervisor, names: Collection[str]) -> None:
 def start(state: State, supervisor: Supervisor, names: Collection[str]) -> None:
     """Start these services as the record says now; does not wait for them."""
     context = contexts.of(state, contexts.recorded_pgpool(state))
-    supervisor.configure(every(context), autostart=True)
+    supervisor.configure(services.every(context), autostart=True)
     _start(supervisor, names)
 
 
-def _check(members: Mapping[str, Service], supervisor: Supervisor) -> None:
-    known = {told.name for told in supervisor.services()}
-    if known != set(members):
-        raise StackError("This release has other processes: run messaging down, then up.")
+def _check(members: Mapping[str, Service]) -> None:
     for name in apis.NAMES:
         service = members[name]
         checked = subprocess.run(

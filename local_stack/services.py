@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from local_stack import apis, flower, nginx, pgpool, postgres, prometheus, valkey, workers
 from local_stack.context import Context
+from local_stack.errors import StackError
 from local_stack.service import Service
 
 # As `messaging status` lists them, also where there is no stack yet.
@@ -36,6 +39,16 @@ def every(context: Context) -> list[Service]:
         flower.service(context),
         nginx.service(context),
     ]
+
+
+def check_known(context: Context, known: Collection[str]) -> None:
+    """Pass if the services that run by the names `known` are those of this release.
+
+    Raises:
+        StackError: A release with others started them.
+    """
+    if set(known) != {service.name for service in every(context)}:
+        raise StackError("This release has other processes: run messaging down, then up.")
 
 
 def prepare(context: Context) -> None:

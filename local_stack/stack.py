@@ -73,6 +73,7 @@ def up(environ: Mapping[str, str], schema: Schema, report: Reporter) -> State:
         if supervisor.runs():
             _say_if_changed(state, environ, report)
             context = contexts.of(state, contexts.recorded_pgpool(state))
+            services.check_known(context, {told.name for told in supervisor.services()})
             promotion.carry_on(context, supervisor, report)
         else:
             context = _begin(state, environ, supervisor, report)

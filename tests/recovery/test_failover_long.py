@@ -150,8 +150,8 @@ def test_an_account_whose_deletion_the_standby_lacks_is_named_and_deleted_again(
         pair.done("accounts", "delete", gone, "--yes")
         wait_until(lambda: pair.named(gone) == 0, 30)
         assert told["parked"] == 0
-        assert pair.done("stack", "show")["parked"] == 0
         pair.rejoined()
+        assert pair.done("stack", "show")["parked"] == 0
 
 
 def test_pauses_are_as_the_standby_had_them_and_nobody_waits_for_what_is_paused(

@@ -56,6 +56,12 @@ def test_only_braced_capitals_are_replaced(tmp_path: Path, monkeypatch: pytest.M
         templates.render("conf", {})
 
 
+def test_what_another_release_started_is_not_taken_over() -> None:
+    services.check_known(_context(), services.NAMES)
+    with pytest.raises(StackError, match="down, then up"):
+        services.check_known(_context(), services.NAMES[1:])
+
+
 def test_the_services_are_those_that_status_lists() -> None:
     assert [s.name for s in services.every(_context())] == list(services.NAMES)
     without = [s.name for s in services.every(_context(pgpool=False))]
