@@ -152,12 +152,8 @@ class Builder:
 
     def _fold_some(self, transaction: Connection, partition: Partition) -> int:
         reached = folds.lock(transaction, self._spare, partition)
-        events = replay.read(
-            transaction,
-            partition,
-            after=reached.offset,
-            limit=self._batch_size,
-            selection=replay.APPLIED,
+        events = replay.read_applied(
+            transaction, partition, after=reached.offset, limit=self._batch_size
         )
         if events:
             read_model.apply(transaction, partition, events, schema=self._spare)

@@ -45,13 +45,14 @@ def writing(state: State, *, connections: int = 1) -> Engine:
     )
 
 
-def deriving(jobs: int = 1) -> Engines:
+def deriving(state: State, jobs: int = 1) -> Engines:
     """Return both engines, for who derives the read model anew.
 
     Args:
+        state: The stack.
         jobs: Transactions at once; two more are for holding, comparing and being alone.
     """
-    state, size = stack(), jobs + 2
+    size = jobs + 2
     return Engines(
         operator=reading(state, connections=size), worker=writing(state, connections=size)
     )

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from events.contracts.redaction import TEXT_FIELDS
-from events.selection import Letter, Logged
+from events.letters import Letter
+from events.selection import Logged
 from runtime.clock import rfc3339
 
 HIDDEN = "(hidden: see it with --show-text)"

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli.events import connections
-from cli.events.conversations import selecting, selection_of
+from cli.events.filters import filters, selection
 from cli.events.running import Screen, rate_option, working
 from workers.pace import Pace
 from workers.verify import Difference, Verification, Verified
@@ -17,13 +17,13 @@ _TEXT = ("subject", "body")
 
 
 @click.command()
-@selecting
+@filters
 @rate_option
 @click.option("--show-text", is_flag=True, help="Show what people wrote, too.")
 @click.option("--dry-run", is_flag=True, help="Only count what would be compared.")
 @click.option("as_json", "--json", is_flag=True, help="Print a JSON object a line, counts last.")
 def verify(
-    *, rate: float | None, show_text: bool, dry_run: bool, as_json: bool, **filters: Any
+    *, rate: float | None, show_text: bool, dry_run: bool, as_json: bool, **named: Any
 ) -> None:
     """Fold the log again and report each value of the read model that differs.
 
@@ -33,8 +33,10 @@ def verify(
     Exit code 0: all is as the log says. 1: something differs, or it failed. 2: wrong usage.
     130: stopped by Ctrl-C.
     """
-    found = connections.deriving()
-    verification = Verification(found.operator, selection_of(found.operator, filters))
+    state = connections.stack()
+    found = connections.deriving(state)
+    with connections.one_line(), found.operator.connect() as connection:
+        verification = Verification(found.operator, selection(connection, state, named))
     with working(rate, quiet=as_json) as (pace, screen):
         if dry_run:
             _count(verification, as_json=as_json)

@@ -17,9 +17,10 @@ from events.contracts.accounts import AccountDeleted
 from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageDeleted, MessageEdited
 from events.contracts.offsets import Offset
+from events.letters import LetterSelection
 from events.selection import Selection
 from runtime.clock import utc_now
-from runtime.ids import Partition, conversation_of
+from runtime.ids import ConversationId, Partition, conversation_of
 from tests.projector.conftest import SETTINGS, Harness
 from tests.projector.mischief import POISON, mend, message_of, put_entry, refusing
 from tests.projector.model import Model
@@ -46,19 +47,22 @@ def pair(harness: Harness) -> Pair:
     return Pair(harness)
 
 
+def letters_in(conversation: ConversationId) -> LetterSelection:
+    return LetterSelection(events=Selection(conversations=(conversation,)))
+
+
 def retry_among(harness: Harness, scenario: Scenario, *, at_once: int) -> None:
     """Retry what these people have parked; others' tests leave poison of their own."""
     for one, other in combinations(scenario.people, 2):
         with harness.engine.connect() as connection:
-            chosen = Selection(conversation=conversation_of(one, other))
-            found = held(connection, chosen)
+            found = held(connection, letters_in(conversation_of(one, other)))
         for _ in retry_all(harness.engine, found, clock=utc_now, pace=Pace(), at_once=at_once):
             pass
 
 
 def retry_of(harness: Harness, pair: Pair, *, at_once: int = 1_000) -> list[Retried]:
     with harness.engine.connect() as connection:
-        conversations = held(connection, Selection(conversation=pair.conversation))
+        conversations = held(connection, letters_in(pair.conversation))
     steps = retry_all(harness.engine, conversations, clock=utc_now, pace=Pace(), at_once=at_once)
     return [step for _, step in steps]
 
@@ -171,7 +175,7 @@ def test_a_crash_at_any_statement_leaves_all_or_nothing(
 
 def conversations_of(harness: Harness, pair: Pair) -> Any:
     with harness.engine.connect() as connection:
-        return held(connection, Selection(conversation=pair.conversation))
+        return held(connection, letters_in(pair.conversation))
 
 
 def crash_at(harness: Harness, number: int, partition: Partition, first: Offset) -> bool:

@@ -130,6 +130,8 @@ def test_two_at_once_are_refused(state: State, engines: Engines, verb: str) -> N
         ("verify", "--account", "nobody"),
         ("verify", "--outcome", "lost"),
         ("verify", "--conversation", "1"),
+        ("verify", "--partition", "4"),
+        ("replay", "--yes", "--partition", "4"),
         ("verify", "--rate", "0"),
         ("rebuild", "--rollback", "--discard"),
         ("rebuild", "--dry-run", "--no-swap"),
