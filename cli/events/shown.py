@@ -82,8 +82,13 @@ def entry(found: bytes, *, text: bool) -> Any:
 
 
 def hide(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event's fields without a person's text."""
-    return {name: HIDDEN if name in TEXT_FIELDS else value for name, value in data.items()}
+    """Return the fields of an event or of a row without a person's text."""
+    return {name: hidden(name, value) for name, value in data.items()}
+
+
+def hidden(name: str, value: Any) -> Any:
+    """Return a field's value, or that a person's text is hidden; that there is none is shown."""
+    return HIDDEN if name in TEXT_FIELDS and value is not None else value
 
 
 def _without_detail(traceback: str | None) -> str | None:
