@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.resources
 import json
 import os
-import sys
 
 import click
 from rich.console import Console
@@ -111,7 +110,7 @@ def status(*, as_json: bool) -> None:
         click.echo(json.dumps(current.as_dict(), indent=2))
     else:
         _show(current)
-    sys.exit(0 if current.all_run else 1)
+    raise click.exceptions.Exit(0 if current.all_run else 1)
 
 
 def _show(current: stack_status.Status) -> None:

@@ -21,9 +21,9 @@ from rich.progress import (
 from rich.text import Text
 
 from cli.events import connections
+from cli.lazy import INTERRUPTED
 from workers.pace import InterruptedWorkError, Pace
 
-INTERRUPTED = 130
 rate_option = click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second at most."
 )
