@@ -1,4 +1,7 @@
-"""What happens in one's conversations, as it is applied: without loss, across reconnections."""
+"""What happens in one's conversations, as it is applied: without loss, across reconnections.
+
+What could not be applied in its turn and was retried by an operator is seen by queries alone.
+"""
 
 from __future__ import annotations
 
