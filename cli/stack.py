@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.status import Status as Spinner
 from rich.table import Table
 
+from database.errors import reason_of
 from local_stack import logs as stack_logs
 from local_stack import stack
 from local_stack import status as stack_status
@@ -70,7 +71,7 @@ def _migrate(url: str) -> None:
     try:
         migrate.upgrade(url)
     except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0]
+        reason = reason_of(error)
         raise StackError(f"The migration failed: {reason}: mend that and run up again.") from error
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from database.engines import create_engine_for
+from database.errors import reason_of
 from events.queue import EventQueue
 from local_stack import operating
 from local_stack.state import State
@@ -80,6 +81,4 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeoutError) as error:
-        cause = getattr(error, "orig", None) or error
-        reason = (str(cause).strip().splitlines() or ["no reason given"])[0]
-        raise MessagingError(f"The database fails: {reason}: run it again.") from error
+        raise MessagingError(f"The database fails: {reason_of(error)}: run it again.") from error

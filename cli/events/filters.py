@@ -143,9 +143,8 @@ def account_of(connection: Connection, named: str, option: str) -> AccountId:
         click.BadParameter: There is none.
     """
     # The name first: a username may look like an id.
-    found = connection.execute(_ACCOUNT, {"username": named}).scalar()
-    if found is not None:
-        return AccountId(found)
+    if found := account_called(connection, named):
+        return found
     try:
         return AccountId(UUID(named))
     except ValueError:
@@ -153,3 +152,9 @@ def account_of(connection: Connection, named: str, option: str) -> AccountId:
             f"No account has the username {named!r}; a deleted one is named by its id.",
             param_hint=option,
         ) from None
+
+
+def account_called(connection: Connection, username: str) -> AccountId | None:
+    """Return the account of this username, if there is one."""
+    found = connection.execute(_ACCOUNT, {"username": username}).scalar()
+    return None if found is None else AccountId(found)
