@@ -61,13 +61,7 @@ def deriving(state: State, jobs: int = 1) -> Engines:
 
 def queue(state: State) -> EventQueue:
     """Return the event queue, to be looked at."""
-    settings = QueueSettings(
-        partitions=state.record.event_partitions,
-        limit=1,
-        retention_seconds=1,
-        batch_size=1,
-        bell_ttl_seconds=1,
-    )
+    settings = QueueSettings.of_viewer(partitions=state.record.event_partitions)
     return EventQueue(redis_client.connect(operating.redis(state)), settings)
 
 
