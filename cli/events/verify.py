@@ -9,7 +9,7 @@ import click
 
 from cli.events import connections, shown
 from cli.events.filters import filters, selection
-from cli.events.running import Screen, rate_option, working
+from cli.events.running import WorkScreen, rate_option, working
 from workers.pace import Pace
 from workers.verify import Difference, Verification, Verified
 
@@ -55,7 +55,7 @@ def _count(verification: Verification, *, as_json: bool) -> None:
 
 
 def _report(
-    verification: Verification, pace: Pace, screen: Screen, *, show_text: bool, as_json: bool
+    verification: Verification, pace: Pace, screen: WorkScreen, *, show_text: bool, as_json: bool
 ) -> None:
     screen.step("Verifying")
     for suspects in verification.run(pace):
