@@ -2,7 +2,7 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-long check bench benchrebuild fuzz pins
+.PHONY: help up down status logs demo test test-long check chaos bench benchrebuild fuzz pins
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 21

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
-from cli.lazy import LazyGroup
+from cli.lazy import INTERRUPTED, LazyGroup
 from local_stack.errors import explain
 from runtime.errors import MessagingError
 
@@ -26,7 +27,16 @@ _VERBS = {
 }
 
 
-@click.group(cls=LazyGroup, verbs=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
+class _Messaging(LazyGroup):
+    def invoke(self, ctx: click.Context) -> Any:
+        # To click an interruption is the same as "no" to a question, which is exit code 1.
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+@click.group(cls=_Messaging, verbs=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="messaging")
 def messaging() -> None:
     """Run and operate the messaging service."""

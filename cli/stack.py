@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.resources
 import json
 import os
-import sys
 
 import click
 from rich.console import Console
@@ -13,6 +12,7 @@ from rich.markup import escape
 from rich.status import Status as Spinner
 from rich.table import Table
 
+from database.errors import reason_of
 from local_stack import logs as stack_logs
 from local_stack import stack
 from local_stack import status as stack_status
@@ -78,7 +78,7 @@ def _migrate(url: str) -> None:
     try:
         migrate.upgrade(url)
     except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0]
+        reason = reason_of(error)
         raise StackError(f"The migration failed: {reason}: mend that and run up again.") from error
 
 
@@ -118,7 +118,7 @@ def status(*, as_json: bool) -> None:
         click.echo(json.dumps(current.as_dict(), indent=2))
     else:
         _show(current)
-    sys.exit(0 if current.all_run else 1)
+    raise click.exceptions.Exit(0 if current.all_run else 1)
 
 
 def _show(current: stack_status.Status) -> None:

@@ -20,7 +20,8 @@ from events.checkpoints import Checkpoint
 from events.contracts.base import PoisonEventError
 from events.contracts.envelope import READERS, read_event
 from events.contracts.offsets import Offset
-from events.selection import Letter, Logged, Place
+from events.letters import Letter
+from events.selection import Logged, Place
 from runtime.clock import parse_rfc3339, rfc3339
 from runtime.errors import MessagingError
 from runtime.ids import Partition

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import orjson
 from sqlalchemy import Connection, text
 
-from events.selection import Letter, Logged
+from events.letters import Letter
+from events.selection import Logged
 from runtime.clock import rfc3339
 
 _EVENTS = text(

@@ -13,7 +13,6 @@ from messaging_client.caching import AnswerCache
 from messaging_client.consistency import MOST_TOKENS, Freshness, TokenMemory, split
 from messaging_client.errors import (
     ConsistencyTokenInvalidError,
-    MessagingError,
     UnauthorizedError,
     UnexpectedAnswerError,
 )
@@ -23,6 +22,7 @@ from messaging_client.transport import Call, Transport, document
 
 T = TypeVar("T")
 _TOKEN_HEADER = "Consistency-Token"  # noqa: S105  # a header's name
+_LONGEST_WAIT_S = 10
 _NOT_MODIFIED = 304
 
 
@@ -166,12 +166,18 @@ def understood(read: Callable[[Json], T], item: Any) -> T:
     try:
         return read(item)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise unexpected(f"An answer is not as the contract says: {error!r}.") from error
+        raise UnexpectedAnswerError(f"An answer is not as the contract says: {error!r}.") from error
 
 
-def unexpected(text: str) -> MessagingError:
-    """Return the error for an answer that the contract does not know."""
-    return UnexpectedAnswerError(text)
+def checked_wait(seconds: int) -> int:
+    """Return for how long to wait.
+
+    Raises:
+        ValueError: The service waits for 0 to 10 seconds.
+    """
+    if not 0 <= seconds <= _LONGEST_WAIT_S:
+        raise ValueError(f"wait is 0 to {_LONGEST_WAIT_S} seconds, not {seconds}")
+    return seconds
 
 
 def followed(question: Question, link: str, tokens: str) -> Question:
@@ -181,7 +187,7 @@ def followed(question: Question, link: str, tokens: str) -> Question:
         UnexpectedAnswerError: The link leads elsewhere, where no access token may go.
     """
     if not link.startswith("/") or link.startswith("//"):
-        raise unexpected("A link leads to another service.")
+        raise UnexpectedAnswerError("A link leads to another service.")
     return replace(question, path=link, params=None, token=tokens or None)
 
 

@@ -198,3 +198,10 @@ class QueueSettings:
             batch_size=reader.integer("MESSAGING_BATCH_SIZE", 1_000),
             bell_ttl_seconds=reader.integer("MESSAGING_BELL_TTL", 2),
         )
+
+    @classmethod
+    def of_viewer(cls, *, partitions: int) -> QueueSettings:
+        """Return the settings of who only looks at so many partitions."""
+        return cls(
+            partitions=partitions, limit=1, retention_seconds=1, batch_size=1, bell_ttl_seconds=1
+        )

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from database.errors import reason_of
 from events.contracts.base import PoisonEventError
 from runtime.errors import MessagingError, UnavailableError
 
@@ -74,8 +75,8 @@ def _classify_database(error: DBAPIError) -> Fault:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says, without the statement that SQLAlchemy adds."""
-    return storable((str(error).strip().splitlines() or [type(error).__name__])[0])
+    """Return in one line what an error says, as it can be stored."""
+    return storable(reason_of(error))
 
 
 def storable(words: str) -> str:

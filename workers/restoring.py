@@ -18,15 +18,14 @@ from events import canaries, checkpoints, erasures, opening, pauses, restoring
 from events.archive import ArchiveError, End, Header, Item
 from events.checkpoints import Checkpoint
 from events.contracts.accounts import AccountDeleted
-from events.contracts.envelope import Envelope, read_event
 from events.contracts.offsets import START, Offset
-from events.contracts.outcomes import Outcome
-from events.log import Recorded
+from events.letters import Letter
 from events.queue import EventQueue
-from events.selection import Letter, Logged
+from events.replay import recorded
+from events.selection import Logged
 from runtime.clock import Clock
 from runtime.errors import MessagingError
-from runtime.ids import AccountId, ConversationId, EventId, Partition
+from runtime.ids import Partition
 from workers.canaries import is_canary
 from workers.pace import Pace
 from workers.projections import read_model
@@ -184,33 +183,17 @@ def _restore_batch(
 
 def _fold(transaction: Connection, partition: Partition, rows: Sequence[Logged]) -> None:
     restoring.insert_events(transaction, rows)
-    applied = [_recorded(row) for row in rows if row.outcome == "applied"]
+    applied = [
+        recorded(row, offset=row.place.offset, payload=row.data)
+        for row in rows
+        if row.outcome == "applied"
+    ]
     for row, event in zip([r for r in rows if r.outcome == "applied"], applied, strict=True):
         deleted = event.envelope.event
         if isinstance(deleted, AccountDeleted):
             erasures.mark_deleted(transaction, partition, [deleted.account_id], now=row.recorded_at)
     if applied:
         read_model.apply(transaction, partition, applied)
-
-
-def _recorded(row: Logged) -> Recorded:
-    envelope = Envelope(
-        id=EventId(row.id),
-        event=read_event(row.type, row.data),
-        actor_id=AccountId(row.actor_id),
-        occurred_at=row.occurred_at,
-        request_id=row.request_id,
-        traceparent=row.traceparent,
-    )
-    conversation = row.conversation_id
-    return Recorded(
-        offset=row.place.offset,
-        envelope=envelope,
-        conversation_id=None if conversation is None else ConversationId(conversation),
-        outcome=cast("Outcome", row.outcome),
-        position=row.position,
-        reason=row.reason,
-    )
 
 
 def _finish(engine: Engine, restored: Restored, queue: EventQueue, *, clock: Clock) -> None:

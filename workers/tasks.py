@@ -40,7 +40,7 @@ def register(app: Celery, context: WorkerContext) -> None:
 
     @app.task(name=SWEEP, ignore_result=True)
     def sweep_all() -> dict[str, Any]:
-        """Ring every partition that is behind, open a lost queue, trim what is old."""
+        """Ring, open and trim queues, carry erasures on, restore the list of ended sessions."""
         count("messaging_deliveries_total", "sweep")
         connections = context.connections
         swept = sweep(

@@ -14,11 +14,12 @@ import click
 from sqlalchemy import Connection, text
 
 from cli.events import connections
-from cli.events.filters import filters, given, selection
+from cli.events.filters import filters, selection
 from cli.events.running import counting, rate_option
 from events import archive, checkpoints
 from events.archive import End, Header
-from events.selection import BEGINNING, Place, Selection, events, letters
+from events.letters import LetterSelection, letters
+from events.selection import BEGINNING, EVERYTHING, Place, Selection, events
 from runtime.clock import utc_now
 from runtime.errors import MessagingError
 from runtime.ids import Partition, new_id
@@ -31,9 +32,8 @@ _COUNT = text("SELECT count(*) FROM event_log.event")
 @click.command()
 @click.argument("file", metavar="FILE|-")
 @filters
-@click.option("--status", type=click.Choice(["applied", "rejected", "parked"]), help="Its outcome.")
 @rate_option
-def export(file: str, *, status: str | None, rate: float | None, **named: Any) -> None:
+def export(file: str, *, rate: float | None, **named: Any) -> None:
     """Write the event log, checkpoints and dead letters to FILE, all as they are at one moment.
 
     It holds what people wrote: keep it as you keep the database. FILE ending in .gz is compressed;
@@ -43,8 +43,8 @@ def export(file: str, *, status: str | None, rate: float | None, **named: Any) -
     state = connections.stack()
     engine = connections.reading(state).execution_options(isolation_level="REPEATABLE READ")
     with connections.one_line(), engine.connect() as connection:
-        complete = not given({**named, "status": status})
-        chosen = selection(connection, named, status=status)
+        chosen = selection(connection, state, named)
+        complete = chosen == EVERYTHING
         header = Header(
             id=new_id(),
             partitions=state.record.event_partitions,
@@ -88,7 +88,7 @@ def _write_events(
 
 def _write_letters(connection: Connection, partition: Partition, out: IO[bytes]) -> int:
     rows, after = 0, Place(partition, BEGINNING.offset)
-    here = Selection(partitions=(partition,))
+    here = LetterSelection(events=Selection(partitions=(partition,)))
     while page := letters(connection, here, after=after, limit=_PAGE):
         out.writelines(map(archive.letter_line, page))
         rows, after = rows + len(page), page[-1].place

@@ -13,7 +13,6 @@ from rich.text import Text
 from sqlalchemy import Engine, text
 
 from cli.events import connections
-from cli.events.running import INTERRUPTED
 from cli.events.tables import table
 from events import checkpoints, dead_letters, pauses
 from events.checkpoints import Checkpoint
@@ -43,10 +42,7 @@ def queues(*, watch: bool, as_json: bool) -> None:
         else:
             click.echo(_shown(found))
         return
-    try:
-        _watch(engine, queue, as_json=as_json)
-    except KeyboardInterrupt:
-        raise click.exceptions.Exit(INTERRUPTED) from None
+    _watch(engine, queue, as_json=as_json)
 
 
 def look(engine: Engine, queue: EventQueue) -> dict[str, Any]:

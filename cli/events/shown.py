@@ -8,8 +8,10 @@ from typing import Any
 
 import orjson
 
+from events.contracts.envelope import attributes_of
 from events.contracts.redaction import TEXT_FIELDS
-from events.selection import Letter, Logged
+from events.letters import Letter
+from events.selection import Logged
 from runtime.clock import rfc3339
 
 HIDDEN = "(hidden: see it with --show-text)"
@@ -23,7 +25,7 @@ def event(logged: Logged, *, text: bool) -> dict[str, Any]:
         "offset": str(logged.place.offset),
         "id": str(logged.id),
         "type": logged.type,
-        "conversation_id": _id(logged.conversation_id),
+        "conversation_id": _text(logged.conversation_id),
         "actor_id": str(logged.actor_id),
         "position": logged.position,
         "outcome": logged.outcome,
@@ -42,10 +44,10 @@ def letter(found: Letter) -> dict[str, Any]:
         "place": str(found.place),
         "partition": found.place.partition,
         "offset": str(found.place.offset),
-        "event_id": _id(found.event_id),
-        "type": found.type or _type(found.entry),
-        "conversation_id": _id(found.conversation_id),
-        "actor_id": _id(found.actor_id),
+        "event_id": _text(found.event_id),
+        "type": found.type or _text(attributes_of(found.entry).get("type")),
+        "conversation_id": _text(found.conversation_id),
+        "actor_id": _text(found.actor_id),
         "state": found.state,
         "reason": found.reason,
         "attempts": found.attempts,
@@ -81,8 +83,13 @@ def entry(found: bytes, *, text: bool) -> Any:
 
 
 def hide(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event's fields without a person's text."""
-    return {name: HIDDEN if name in TEXT_FIELDS else value for name, value in data.items()}
+    """Return the fields of an event or of a row without a person's text."""
+    return {name: hidden(name, value) for name, value in data.items()}
+
+
+def hidden(name: str, value: Any) -> Any:
+    """Return a field's value, or that a person's text is hidden; that there is none is shown."""
+    return HIDDEN if name in TEXT_FIELDS and value is not None else value
 
 
 def _without_detail(traceback: str | None) -> str | None:
@@ -93,15 +100,5 @@ def _without_detail(traceback: str | None) -> str | None:
     return "\n".join(line for line in lines if not line.startswith(("DETAIL:", "CONTEXT:")))
 
 
-def _type(found: bytes) -> str | None:
-    try:
-        attributes = orjson.loads(found)
-    except orjson.JSONDecodeError:
-        return None
-    return (
-        str(attributes["type"]) if isinstance(attributes, dict) and "type" in attributes else None
-    )
-
-
-def _id(found: object) -> str | None:
+def _text(found: object) -> str | None:
     return None if found is None else str(found)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from sqlalchemy import CTE, Select, and_, literal_column, select
 
 from database.models import DeadLetter, LoggedEvent
+from events.contracts.envelope import attributes_of
 from events.contracts.offsets import Offset
 from query_api.reads.answers import EventStatus
 from query_api.reads.errors import NothingFoundError, NotYetVisibleError
@@ -92,7 +91,7 @@ def _set_aside(me: AccountId, rows: Rows, receipt: ConsistencyToken | None) -> E
         offset, entry = row[_ASIDE]
         if offset is None:
             continue
-        attributes = _attributes(entry)
+        attributes = attributes_of(entry)
         if receipt is not None or attributes.get("actor") == str(me):
             known = attributes.get("type")
             return {
@@ -108,14 +107,6 @@ def _accepted(receipt: ConsistencyToken | None) -> EventStatus:
     if receipt is None:
         raise NothingFoundError
     return {"type": None, "status": "accepted", "accepted_at": _accepted_at(receipt.offset)}
-
-
-def _attributes(entry: bytes) -> Mapping[str, Any]:
-    try:
-        attributes = orjson.loads(entry)
-    except orjson.JSONDecodeError:
-        return {}
-    return attributes if isinstance(attributes, dict) else {}
 
 
 def _accepted_at(offset: Offset) -> str:

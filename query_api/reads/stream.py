@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from events.contracts.envelope import kind_of
 from events.contracts.offsets import Offset
 from query_api.reads import answers
 from query_api.reads import stream_marks as marks
@@ -119,7 +120,7 @@ def _change(row: Row) -> Change:
     partition, offset, within, type_, by_me, read_position, peer, conversation = row[queries.SHOWN]
     names = Names(me=row[0], peer=peer)
     hidden, *columns = row[queries.MESSAGE :]
-    kind = type_.rpartition(".v")[0]
+    kind = kind_of(type_)
     data: Any
     if columns[0] is None:
         data = {

@@ -35,11 +35,17 @@ class Terms:
         heartbeat_seconds: It is silent for so long at most.
         expires_at: It ends then, in seconds since 1970: its access token runs out.
         is_gone: Tells whether the client has gone away.
+        now: Tells the time, in seconds since 1970.
+        clock: Counts seconds from whenever, for heartbeats.
+        sleep: Waits so many seconds.
     """
 
     heartbeat_seconds: float
     expires_at: float
     is_gone: Callable[[], bool]
+    now: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
 
 class EventStream:
@@ -71,7 +77,7 @@ class EventStream:
             if changes and not self._is_over():
                 yield b"".join(self._told(change) for change in changes)
                 beat_at = self._next_beat()
-            now = time.monotonic()
+            now = self._terms.clock()
             # Also without a bell: a silence is never longer than what was lost.
             look = now >= beat_at
             if look and not more:
@@ -81,10 +87,10 @@ class EventStream:
             look = self._listener.wait(pause) or more or look
 
     def _next_beat(self) -> float:
-        return time.monotonic() + self._terms.heartbeat_seconds
+        return self._terms.clock() + self._terms.heartbeat_seconds
 
     def _is_over(self) -> bool:
-        expired = time.time() >= self._terms.expires_at
+        expired = self._terms.now() >= self._terms.expires_at
         return self._listener.is_over or expired or self._terms.is_gone()
 
     def _news(self) -> tuple[list[Change], bool]:
@@ -92,7 +98,7 @@ class EventStream:
             news = self._reads.after(str(self._me), self._progress)
         except ReplicaUnavailableError as error:
             _log.warning("stream.waits", cause=repr(error.__cause__))
-            time.sleep(_AWAY_S)
+            self._terms.sleep(_AWAY_S)
             # The bell has been heard: ring it again for the next try.
             self._listener.ring()
             return [], False

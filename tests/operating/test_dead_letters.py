@@ -14,6 +14,8 @@ import pytest
 from sqlalchemy import Engine
 
 from events.contracts.envelope import Envelope
+from events.letters import LetterSelection
+from events.selection import Selection
 from runtime.ids import conversation_of, new_id
 from tests.operating.conftest import Harness, Pair, events, told
 from tests.projector.mischief import POISON, message_of, put_entry, refusing
@@ -59,6 +61,11 @@ def test_list_tells_the_causes_and_what_waits_behind(
     assert letters(*of(pair), "--reason", "MISCHIEF") == [cause]
     assert letters(*of(pair), "--type", "message.edited") == []
     assert letters(*of(pair), "--account", str(pair.one), "--since", "1h") == [cause, behind]
+    assert letters(*of(pair), "--account", str(pair.other)) == [cause, behind]
+    assert letters(*of(pair), "--actor", str(pair.one)) == [cause, behind]
+    assert letters(*of(pair), "--actor", str(pair.other)) == []
+    types = ("--type", "message.edited", "--type", "message.sent.v1")
+    assert letters(*of(pair), *types) == [cause, behind]
     assert letters(*of(pair), "--state", "discarded") == []
     page = told("dead-letters", "list", *of(pair), "--limit", "1")
     assert page == {"dead_letters": [cause], "next": cause["place"]}
@@ -85,6 +92,36 @@ def test_an_entry_that_is_no_json_can_be_shown(harness: Harness, pair: Pair) -> 
     shown = told("dead-letters", "show", place, "--show-text")
     assert shown["entry"] == {"base64": "/wAgbm90IGpzb24="}
     assert events("dead-letters", "discard", place, "--yes").exit_code == 0
+
+
+def test_an_entry_without_a_row_in_the_log_is_found_by_its_bytes(
+    harness: Harness, pair: Pair
+) -> None:
+    made = f'{{"actor":"{pair.one}","type":"message.lost.v1","to":"{pair.other}"}}'
+    offset = put_entry(harness, pair, made.encode() + b"\xff")
+    harness.drain_all()
+    place = f"{harness.queue.partition_of(pair.sent())}/{offset}"
+    for found in (["--account", pair.one], ["--account", pair.other], ["--actor", pair.one]):
+        assert [row["place"] for row in letters(*map(str, found))] == [place]
+    assert letters("--actor", str(pair.other)) == []
+    of_type = letters("--type", "message.lost", "--account", str(pair.one))
+    assert [row["place"] for row in of_type] == [place]
+    assert letters("--type", "message.found", "--account", str(pair.one)) == []
+    assert events("dead-letters", "discard", place, "--yes").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--after", "3"], ["--partition", "4"], ["--state", "lost"], ["--outcome", "parked"]],
+    ids=" ".join,
+)
+def test_wrong_usage_is_code_2(pair: Pair, wrong: list[str]) -> None:
+    assert events("dead-letters", "list", *wrong).exit_code == 2
+
+
+def test_a_selection_of_dead_letters_by_outcome_is_refused() -> None:
+    with pytest.raises(ValueError, match="by state"):
+        LetterSelection(events=Selection(outcomes=("parked",)))
 
 
 def test_a_dry_run_counts_and_changes_nothing(

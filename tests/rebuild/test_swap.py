@@ -18,7 +18,7 @@ from database.models import Base
 from events import checkpoints
 from events.canaries import last_sent
 from events.contracts.envelope import Envelope
-from events.replay import EVERYTHING
+from events.selection import EVERYTHING
 from runtime.clock import utc_now
 from runtime.ids import Partition
 from tests.database.test_migrations import SCHEMAS

@@ -16,8 +16,9 @@ from cli.events.filters import Name
 from cli.events.running import counting
 from events import checkpoints, parked
 from events.changing import ChangeRefusedError, check_change
+from events.letters import Letter, LetterSelection
 from events.parked import Change
-from events.selection import Letter, Place, Selection
+from events.selection import Place
 from runtime.clock import utc_now
 from workers.retry_plan import held
 
@@ -76,7 +77,7 @@ def edit(name: Place | UUID, *, file: str | None, no_retry: bool, yes: bool, as_
 
 def _retry(reader: Engine, writer: Engine, place: Place, *, as_json: bool) -> None:
     with connections.one_line(), reader.connect() as connection:
-        conversations = held(connection, Selection(names=(place,)))
+        conversations = held(connection, LetterSelection(names=(place,)))
     report = Report(
         dry_run=False,
         conversations=len(conversations),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,6 @@ from query_api.reads.progress import Reached
 from query_api.reads.replica import Row, Rows
 from query_api.reads.statements import Statement
 from query_api.reads.stream import StreamReads
-from query_api.streaming import event_stream
 from query_api.streaming.event_stream import EventStream, Terms
 from query_api.streaming.listeners import Listener
 from query_api.streaming.resume_ids import ResumeIds
@@ -133,15 +131,16 @@ def test_a_silent_stream_has_a_heartbeat_and_looks_by_itself() -> None:
     assert b"conversation.read" in next(scene.chunks)
 
 
-def test_a_database_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_stream, "_AWAY_S", 0)
-    scene = Scene(FakeReplica(ReplicaUnavailableError(), [read_row(1, 1)]))
+def test_a_database_that_is_away_is_waited_for() -> None:
+    slept: list[float] = []
+    scene = Scene(FakeReplica(ReplicaUnavailableError(), [read_row(1, 1)]), sleep=slept.append)
     next(scene.chunks)
     assert b"conversation.read" in next(scene.chunks)
+    assert slept == [1.0]
 
 
 def test_it_ends_with_the_access_token() -> None:
-    scene = Scene(FakeReplica([read_row(1, 1)]), expires_at=time.time() - 1)
+    scene = Scene(FakeReplica([read_row(1, 1)]), expires_at=100, now=lambda: 100)
     assert len(list(scene.chunks)) == 1
     assert scene.replica.asked == []
 

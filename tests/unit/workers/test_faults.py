@@ -89,6 +89,8 @@ def test_an_error_of_a_library_or_of_ours_is_told_apart(error: Exception, fault:
 def test_a_reason_is_one_line_that_postgres_can_store() -> None:
     assert first_line(ValueError("first\nsecond")) == "first"
     assert first_line(KeyError()) == "KeyError"
+    refused = DBAPIError("INSERT 'secret'", {}, FakeError("refused\nDETAIL: secret"))
+    assert first_line(refused) == "refused"
     assert storable("a\x00b\ud800") == "a\\x00b\\ud800"
 
 
