@@ -6,6 +6,7 @@ from auth_api.accounts import Accounts, Credentials
 from auth_api.errors import LoginFailedError
 from auth_api.failures import LoginFailures
 from auth_api.passwords import Passwords, normalised
+from auth_api.proofs import Proof
 from auth_api.sessions import Client, Sessions
 from auth_api.tokens import Grant
 from runtime.logging import get_logger
@@ -51,7 +52,7 @@ class Logins:
             _log.warning("login.failed", account=account)
             count("messaging_logins_total", "failed")
             raise LoginFailedError
-        grant = self._sessions.open(credentials, client)
+        grant = self._sessions.open(Proof.of(credentials, typed, self._passwords), client)
         count("messaging_logins_total", "succeeded")
         _log.info("login.succeeded", account=account, session=grant.session_id)
         self._rehash(credentials, typed)

@@ -15,7 +15,7 @@ from runtime.errors import MessagingError, UnavailableError
 from runtime.logging import get_logger
 from web import request_ids
 from web.access_log import AccessLog
-from web.bodies import refuse_query
+from web.bodies import refuse_query, refuse_unread_body
 from web.contexts import current_context, current_request
 from web.guard import Guard
 from web.metrics import measure
@@ -89,6 +89,8 @@ class Lifecycle:
             raise ProblemError(CATALOGUE["not-acceptable"])
         if not traits.takes_query and environ.get("QUERY_STRING"):
             refuse_query()
+        if not traits.takes_body:
+            refuse_unread_body()
         return None
 
     def _finish(self, response: Response) -> Response:

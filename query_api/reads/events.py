@@ -62,9 +62,9 @@ class Events:
         rows = self._reader.latest(_EVENT, {"me": str(me), "event": str(event_id)}, given)
         visible, epoch = rows[0][:2]
         receipt = next((t for t in tokens if t.event_id == event_id and t.account_id == me), None)
-        others = tuple(other for other in freshness.tokens if other != receipt)
+        freshness.check_epoch(epoch)
+        others = any(other != receipt for other in freshness.tokens)
         if others and not visible:
-            Freshness(tokens=others).check_epoch(epoch)
             raise NotYetVisibleError
         found = _logged(rows[0][_LOGGED]) or _set_aside(me, rows, receipt)
         if found is None:

@@ -49,8 +49,8 @@ class Reader:
         """
         rows = self.latest(query, parameters, freshness)
         visible, epoch = rows[0][:2]
+        freshness.check_epoch(epoch)
         if not visible:
-            freshness.check_epoch(epoch)
             raise NotYetVisibleError
         return rows
 

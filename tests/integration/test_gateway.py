@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from tests.documents import SERVICES, app
 from tests.gateway import Gateway, running_gateway
 from web.catalogue import CATALOGUE
 
@@ -24,6 +26,7 @@ def gateway() -> Iterator[Gateway]:
         yield started
 
 
+_VARIABLE = re.compile("<[^>]+>")
 _HOSTILE = "/x%22y\"z\\<script>'{}$uri\x80\xff%00"
 _TO = "HTTP/1.1\r\nHost: x\r\n"
 _ERRORS = [
@@ -44,6 +47,7 @@ _ERRORS = [
     (f"GET /{'a' * 9000} HTTP/1.1\r\nHost: x\r\n", 414, "uri-too-long"),
     (f"GET / HTTP/1.1\r\nHost: x\r\nA: {'a' * 9000}\r\n", 431, "request-header-fields-too-large"),
     ("POST /auth/v1/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: odd\r\n", 501, "not-implemented"),
+    ('GET /site.css HTTP/1.1\r\nHost: x\r\nIf-Match: "x"\r\n', 412, "precondition-failed"),
     ("GET /query/v1/unread HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
     ("GET /readyz HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
     ("GET /problems/not-found HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
@@ -79,6 +83,21 @@ def test_every_error_of_its_own_is_a_problem(
         assert len(headers[name]) == 1, name
     assert ("retry-after" in headers) == (status in {429, 503})
     assert ("allow" in headers) == (status == 405)
+
+
+def test_a_method_that_nobody_knows_is_told_those_that_the_route_knows(gateway: Gateway) -> None:
+    known: dict[str, set[str]] = {"/": {"GET", "HEAD"}, "/healthz": {"GET", "HEAD"}}
+    for service in SERVICES:
+        for rule in app(service).url_map.iter_rules():
+            path = _VARIABLE.sub("any%20thing", rule.rule)
+            known.setdefault(path, set()).update(rule.methods or ())
+    assert {"/command/v1/messages", "/query/v1/stream", "/auth/v1/sessions/any%20thing"} <= {*known}
+    for path, methods in known.items():
+        for method, address in (("FOO", path), ("TRACE", f"{path}?x=/y")):
+            raw = f"{method} {address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            status, headers, _ = gateway.say(raw.encode())
+            assert status == 405, address
+            assert headers["allow"] == [", ".join(sorted(methods))], address
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,13 @@ def test_a_token_of_a_lost_queue_is_refused_without_waiting() -> None:
     assert node.pauses == []
 
 
+def test_a_token_of_a_lost_queue_is_refused_beside_one_of_the_present_that_is_visible() -> None:
+    tokens = (token(epoch=6), token())
+    for given in (tokens, tokens[::-1]):
+        with pytest.raises(ConsistencyTokenInvalidError):
+            Node().reader().read(QUERY, {}, Freshness(tokens=given, seconds=10))
+
+
 @pytest.mark.parametrize("epoch", [None, 6])
 def test_a_node_that_is_behind_is_waited_for(epoch: int | None) -> None:
     node = Node(fresh_after=1_000, epoch=epoch)
