@@ -17,6 +17,7 @@ from local_stack.pgpool_package import _packages
 from local_stack.record import Record
 from local_stack.state import State
 from local_stack.supervisor import configuration
+from query_api.settings import WaitSettings
 
 pytestmark = pytest.mark.unit
 
@@ -220,3 +221,9 @@ def test_the_gateways_user_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> N
     assert accounts.for_gateway() == Account(name="", uid=65533, gid=65534)
     monkeypatch.setattr(accounts, "for_servers", lambda: None)
     assert accounts.for_gateway() is None
+
+
+def test_at_most_half_of_the_threads_of_the_query_api_wait() -> None:
+    (service,) = [one for one in services.every(_context()) if one.name == "query_api"]
+    (threads,) = [int(word[10:]) for word in service.command if word.startswith("--threads=")]
+    assert 2 * WaitSettings().limit <= threads
