@@ -16,6 +16,8 @@ _API_SETTINGS = {
 
 # A stream takes a connection only while it looks for news, a millisecond or so.
 _STREAM_POOL = 3
+# A stream is to end within 5 s of its session's end: it must not look for longer.
+_STREAM_STATEMENT_S = 5
 STREAM_LIMIT = 200
 # Where the processes of a service keep what they measure.
 _METRICS = "PROMETHEUS_MULTIPROC_DIR"
@@ -53,6 +55,7 @@ def of_streams(context: Context) -> dict[str, str]:
         **of_api(context, "query_api"),
         "MESSAGING_SERVICE": "query_stream",
         "MESSAGING_DATABASE_POOL": str(_STREAM_POOL),
+        "MESSAGING_STATEMENT_TIMEOUT": str(_STREAM_STATEMENT_S),
         "MESSAGING_STREAM_LIMIT": str(STREAM_LIMIT),
         _METRICS: _metrics(context, "query_stream"),
         **settings.some(context.settings, settings.STREAMS),

@@ -15,6 +15,7 @@ from query_api.reads.events import Events
 from query_api.reads.messages import Messages
 from query_api.reads.nodes import Nodes
 from query_api.reads.peers import Peers
+from query_api.reads.places_to_wait import PlacesToWait
 from query_api.reads.reader import Reader as ReadModelReader
 from query_api.reads.replica import Replica
 from query_api.reads.search import Search
@@ -30,7 +31,7 @@ from runtime import redis_client
 from runtime.clock import utc_now
 from runtime.errors import MessagingError
 from runtime.revocations import RevocationList
-from runtime.settings import Reader, Secret
+from runtime.settings import Reader
 from web.access_tokens import TokenVerifier
 from web.app import build_api
 from web.catalogue import CATALOGUE, Problem
@@ -104,15 +105,16 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
         replica, client, ended, settings=settings.stream, key=settings.consistency_key
     )
     stop_with(app, streaming.close)
-    serve(app, _reads(replica, settings.consistency_key, streaming))
+    serve(app, _reads(replica, settings, streaming))
     _register(api)
     app.register_blueprint(problem_pages())
     app.register_blueprint(aggregate(Readiness(_system(settings, client, nodes, consumption))))
     return app
 
 
-def _reads(replica: Replica, key: Secret, streaming: Streaming) -> Reads:
-    reader = ReadModelReader(replica)
+def _reads(replica: Replica, settings: Settings, streaming: Streaming) -> Reads:
+    places = PlacesToWait(most=settings.wait.limit, most_of_account=settings.wait.limit_of_account)
+    reader, key = ReadModelReader(replica, places), settings.consistency_key
     peers = Peers()
     return Reads(
         messages=Messages(reader, peers),

@@ -53,6 +53,25 @@ class StreamSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WaitSettings:
+    """How many requests may wait at once for what their consistency tokens stand for.
+
+    Each holds a thread of the process: keep `limit` at half of its threads.
+    """
+
+    limit: int = 8
+    limit_of_account: int = 4
+
+    @classmethod
+    def read(cls, reader: Reader) -> WaitSettings:
+        """Read the group."""
+        return cls(
+            limit=reader.integer("MESSAGING_WAIT_LIMIT", cls.limit),
+            limit_of_account=reader.integer("MESSAGING_WAIT_ACCOUNT_LIMIT", cls.limit_of_account),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that query_api needs to know."""
 
@@ -65,6 +84,7 @@ class Settings:
     readiness: ReadinessSettings
     stream: StreamSettings = StreamSettings()
     canary: CanarySettings = field(default_factory=CanarySettings)
+    wait: WaitSettings = WaitSettings()
 
     @classmethod
     def read(cls, reader: Reader) -> Settings:
@@ -80,4 +100,5 @@ class Settings:
             readiness=ReadinessSettings.read(reader, public_url=api.public_url),
             stream=StreamSettings.read(reader),
             canary=CanarySettings.read(reader),
+            wait=WaitSettings.read(reader),
         )

@@ -101,10 +101,17 @@ class ServiceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
-    """Where this process's database role connects, and with which password."""
+    """Where this process's database role connects, and with which password.
+
+    Attributes:
+        url: Where, and as whom.
+        password: The role's.
+        statement_seconds: How long a statement may take; 0: as long as the role's may.
+    """
 
     url: str
     password: Secret
+    statement_seconds: int = 0
 
     @classmethod
     def read(cls, reader: Reader) -> DatabaseSettings:
@@ -112,6 +119,7 @@ class DatabaseSettings:
         return cls(
             url=reader.url("MESSAGING_DATABASE_URL"),
             password=reader.secret("MESSAGING_DATABASE_PASSWORD_FILE"),
+            statement_seconds=reader.integer("MESSAGING_STATEMENT_TIMEOUT", 0, least=0),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,7 +59,7 @@ class Events:
             ConsistencyTokenInvalidError: A token is of an event queue that was lost.
         """
         tokens = freshness.tokens if token is None else (*freshness.tokens, token)
-        given = Freshness(tokens=tokens, seconds=freshness.seconds)
+        given = replace(freshness, tokens=tokens)
         rows = self._reader.latest(_EVENT, {"me": str(me), "event": str(event_id)}, given)
         visible, epoch = rows[0][:2]
         receipt = next((t for t in tokens if t.event_id == event_id and t.account_id == me), None)

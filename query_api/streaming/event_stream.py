@@ -10,8 +10,9 @@ import orjson
 
 from query_api.reads.errors import ReplicaUnavailableError
 from query_api.reads.progress import Progress, Reached
-from query_api.reads.stream import Change, StreamReads
+from query_api.reads.stream import Change, Looked
 from query_api.streaming.listeners import Listener
+from query_api.streaming.looks import Looks
 from query_api.streaming.resume_ids import ResumeIds
 from runtime.logging import get_logger
 from runtime.meters import count
@@ -53,19 +54,20 @@ class EventStream:
 
     def __init__(
         self,
-        reads: StreamReads,
+        looks: Looks,
         ids: ResumeIds,
         listener: Listener,
         progress: Progress,
         terms: Terms,
     ) -> None:
         """Tell `listener` what happened behind `progress`."""
-        self._reads = reads
+        self._looks = looks
         self._ids = ids
         self._listener = listener
         self._me = listener.identity.account_id
         self._progress: dict[int, Reached] = dict(progress)
         self._terms = terms
+        self._looked: Looked | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         # An id without data: a client that is told nothing else can resume from here all the same.
@@ -95,7 +97,7 @@ class EventStream:
 
     def _news(self) -> tuple[list[Change], bool]:
         try:
-            news = self._reads.after(str(self._me), self._progress)
+            news = self._looks.after(str(self._me), self._progress, self._looked)
         except ReplicaUnavailableError as error:
             _log.warning("stream.waits", cause=repr(error.__cause__))
             self._terms.sleep(_AWAY_S)
@@ -103,7 +105,8 @@ class EventStream:
             self._listener.ring()
             return [], False
         self._listener.seen = news.revision
-        return news.changes, news.more
+        self._looked = news.looked
+        return news.changes, news.looked is None
 
     def _told(self, change: Change) -> bytes:
         self._progress[change.partition] = change.reached

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
 from tests.documents import SERVICES, app
 from tests.gateway import Gateway, running_gateway
+from tests.running_stack import wait_until
 from web.catalogue import CATALOGUE
 
 _SECURITY = (
@@ -181,6 +184,34 @@ def test_too_many_auth_requests_are_refused_with_the_time_to_wait(gateway: Gatew
     assert refused[0].headers["retry-after"] == "1"
     for free in (".well-known/jwks.json", "openapi.json", "docs", "docs/a.js", "healthz", "readyz"):
         assert httpx.get(f"{gateway.url}/auth/v1/{free}").status_code == 200, free
+
+
+def test_an_address_has_its_share_of_streams_and_none_of_anything_else() -> None:
+    settings = {"MESSAGING_STREAM_ADDRESS_LIMIT": "2"}
+    with (
+        running_gateway(settings, alive=["query_stream", "query_api"]) as gateway,
+        ExitStack() as held,
+    ):
+
+        def is_refused() -> bool:
+            return gateway.get("/query/v1/stream")[0] == 429
+
+        assert not is_refused()
+        for _ in range(2):
+            # A request whose body is yet to come is under way.
+            to = held.enter_context(socket.create_connection(("127.0.0.1", gateway.port)))
+            to.sendall(b"POST /query/v1/stream HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        wait_until(is_refused)
+        status, headers, body = gateway.get("/query//v1/%73tream?x=1")
+        problem = json.loads(body)
+        assert (status, problem["status"]) == (429, 429)
+        assert problem["type"] == "/problems/too-many-streams"
+        assert headers["content-type"] == ["application/problem+json"]
+        assert headers["x-request-id"] == [problem["request_id"]]
+        assert headers["retry-after"] == ["1"]
+        assert gateway.get("/query/v1/unread")[0] == 200
+        held.close()
+        wait_until(lambda: not is_refused())
 
 
 def test_a_services_own_retry_after_stays(gateway: Gateway) -> None:

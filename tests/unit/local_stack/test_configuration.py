@@ -17,6 +17,7 @@ from local_stack.pgpool_package import _packages
 from local_stack.record import Record
 from local_stack.state import State
 from local_stack.supervisor import configuration
+from query_api.settings import WaitSettings
 
 pytestmark = pytest.mark.unit
 
@@ -255,3 +256,9 @@ def test_each_service_keeps_its_metrics_apart() -> None:
     }
     assert len(ports) == 2
     assert "PROMETHEUS_MULTIPROC_DIR" not in environments.of_worker(context, "worker-1")
+
+
+def test_at_most_half_of_the_threads_of_the_query_api_wait() -> None:
+    (service,) = [one for one in services.every(_context()) if one.name == "query_api"]
+    (threads,) = [int(word[10:]) for word in service.command if word.startswith("--threads=")]
+    assert 2 * WaitSettings().limit <= threads

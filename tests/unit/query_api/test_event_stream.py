@@ -15,6 +15,7 @@ from query_api.reads.statements import Statement
 from query_api.reads.stream import StreamReads
 from query_api.streaming.event_stream import EventStream, Terms
 from query_api.streaming.listeners import Listener
+from query_api.streaming.looks import Looks
 from query_api.streaming.resume_ids import ResumeIds
 from runtime.ids import AccountId, SessionId
 from runtime.settings import Secret
@@ -26,18 +27,20 @@ pytestmark = pytest.mark.unit
 ME = AccountId(UUID(int=1))
 IDS = ResumeIds(Secret("not a secret"))
 AT = "00000000000000000005-00000000000000000001"
+# Where all partitions are: one, with one event, and one conversation.
+MARKS = ([3], [AT], 1, 1)
 
 
 def read_row(position: int, seq: int) -> Row:
     offset = f"{AT[:20]}-{seq:020d}"
     shown = (3, offset, 0, "conversation.read.v1", True, position, "bob", "conversation")
-    return ("alice", 7, *shown, False, *[None] * 9)
+    return ("alice", 7, *shown, False, *[None] * 9, *MARKS)
 
 
 def sent_row(body: str, *, hidden: bool = False) -> Row:
     shown = (3, AT, 0, "message.sent.v1", False, None, "bob", "conversation")
     columns = ("id", 1, False, "subject", body, "then", None, None, None)
-    return ("alice", 7, *shown, hidden, *columns)
+    return ("alice", 7, *shown, hidden, *columns, *MARKS)
 
 
 class FakeReplica:
@@ -54,7 +57,7 @@ class FakeReplica:
         page = self.pages.pop(0) if self.pages else []
         if isinstance(page, Exception):
             raise page
-        return page or [("alice", 7, *[None] * 18)]
+        return page or [("alice", 7, *[None] * 18, *MARKS)]
 
 
 class Scene:
@@ -67,7 +70,7 @@ class Scene:
         given = {"expires_at": float("inf"), "is_gone": lambda: self.gone, **terms}
         self.chunks: Iterator[bytes] = iter(
             EventStream(
-                StreamReads(replica),
+                Looks(StreamReads(replica)),
                 IDS,
                 self.listener,
                 {3: Reached(4, 0)},
