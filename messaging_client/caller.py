@@ -13,6 +13,7 @@ from messaging_client.caching import AnswerCache
 from messaging_client.consistency import MOST_TOKENS, Freshness, TokenMemory, split
 from messaging_client.errors import (
     ConsistencyTokenInvalidError,
+    MessagingError,
     UnauthorizedError,
     UnexpectedAnswerError,
 )

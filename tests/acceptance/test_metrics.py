@@ -168,13 +168,13 @@ def test_prometheus_is_told_whom_to_ask(stack: RunningStack) -> None:
     assert (stack.state / "run/prometheus/alerts.yml").exists()
 
 
-_RUNBOOKS = ("lag-grows", "failed-logins", "disk-fills")
+_RUNBOOKS = ("lag-grows.md", "failed-logins.md", "disk-fills.md")
 _ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", _RUNBOOKS)
 def test_the_commands_of_the_runbooks_run(stack: RunningStack, name: str) -> None:
-    page = (_ROOT / f"docs/runbooks/{name}.md").read_text(encoding="utf-8")
+    page = (_ROOT / f"docs/runbooks/{name}").read_text(encoding="utf-8")
     blocks = re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert blocks
     for block in blocks:
