@@ -15,6 +15,8 @@ from tests.running_stack import RunningStack
 _PASSWORD = "correct horse battery"
 _BATCH = 500
 _PATIENCE_S = 90
+# Access tokens live 300 s.
+_TOKEN_S = 200
 
 
 class Chat:
@@ -23,7 +25,9 @@ class Chat:
     def __init__(self, http: httpx.Client, names: list[str]) -> None:
         self._http = http
         self.names = names
-        self._headers = {name: self._log_in(name) for name in names}
+        self._headers: dict[str, dict[str, str]] = {}
+        self._since = dict.fromkeys(names, 0.0)
+        self.log_in_again()
         self._sent = dict.fromkeys(names, 0)
 
     def send(self, count: int) -> None:
@@ -55,7 +59,9 @@ class Chat:
         return True
 
     def headers(self, name: str) -> dict[str, str]:
-        """Return what a request of `name` carries."""
+        """Return what a request of `name` carries; logs in anew before the access token ends."""
+        if time.monotonic() - self._since[name] > _TOKEN_S:
+            self._headers[name] = self._log_in(name)
         return self._headers[name]
 
     def log_in_again(self) -> None:
@@ -68,7 +74,7 @@ class Chat:
         items: list[dict[str, Any]] = []
         link: str | None = f"/query/v1/conversations/{name}/messages?limit=200&after=0"
         while link:
-            page = self._http.get(link, headers=self._headers[to])
+            page = self._http.get(link, headers=self.headers(to))
             if page.status_code != httpx.codes.OK:
                 assert page.status_code == httpx.codes.SERVICE_UNAVAILABLE, page.text
                 return False
@@ -83,7 +89,7 @@ class Chat:
     def _batch(self, name: str, messages: list[dict[str, str]]) -> None:
         commands = [{"type": "send_message", **message} for message in messages]
         answer = self._http.post(
-            "/command/v1/batch", json={"commands": commands}, headers=self._headers[name]
+            "/command/v1/batch", json={"commands": commands}, headers=self.headers(name)
         )
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         assert {result["status"] for result in answer.json()["results"]} == {"accepted"}
@@ -91,6 +97,7 @@ class Chat:
     def _log_in(self, name: str) -> dict[str, str]:
         account = {"username": name, "password": _PASSWORD}
         answer = self._http.post("/auth/v1/login", json=account).raise_for_status()
+        self._since[name] = time.monotonic()
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
