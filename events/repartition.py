@@ -28,16 +28,26 @@ _HINDRANCES = text(
 )
 # Of what names no conversation that exists it names a message, whose last 16 bits are the hash's.
 # What names neither is an erasure's event.
-_HASH = """
-    coalesce(crc32(uuid_send(conversation_id)),
-        CAST(CAST('x' || right(CAST(message_id AS text), 4) AS bit(16)) AS integer))
-"""
 _MISPLACED = text(
-    f"SELECT count(*) FROM event_log.event WHERE ({_HASH} & (:before - 1)) <> partition"  # noqa: S608  # ours
+    """
+    SELECT count(*) FROM event_log.event
+    WHERE partition <> (:before - 1) & coalesce(crc32(uuid_send(conversation_id)),
+        CAST(CAST('x' || right(CAST(message_id AS text), 4) AS bit(16)) AS integer))
+    """
 )
 _MOVE = text(
-    f"UPDATE event_log.event SET partition = {_HASH} & (:count - 1)"  # noqa: S608  # ours
-    f" WHERE ({_HASH} & (:count - 1)) <> partition"
+    """
+    UPDATE event_log.event AS e SET partition = moved.partition
+    FROM (
+        SELECT partition AS before, "offset", (:count - 1) & coalesce(
+            crc32(uuid_send(conversation_id)),
+            CAST(CAST('x' || right(CAST(message_id AS text), 4) AS bit(16)) AS integer)
+        ) AS partition
+        FROM event_log.event
+    ) AS moved
+    WHERE e.partition = moved.before AND e."offset" = moved."offset"
+        AND moved.partition <> e.partition
+    """
 )
 _MOVE_LETTERS = text(
     """

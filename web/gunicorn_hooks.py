@@ -1,7 +1,8 @@
 """What gunicorn does around the processes of a service, so that each can keep its metrics.
 
 Run the APIs with `--config=python:web.gunicorn_hooks`. Where `PROMETHEUS_MULTIPROC_DIR` is not set,
-it does nothing.
+it does nothing. Gunicorn's master keeps this module: it imports nothing of ours, as
+`web.gunicorn_worker` explains.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from runtime.meters import FOLDER
-
+# As in runtime.meters.
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # More than all routes and outcomes of a service need; see the test that counts.
 ALLOTTED_BYTES = 1024 * 1024
 _KINDS = ("counter", "histogram", "gauge_livesum")
