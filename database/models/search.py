@@ -23,8 +23,8 @@ _SEPARATORS = (
     r"[[:punct:][:space:][:cntrl:]"
     r"\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 )
-# How the character before is to be drawn.
-_VARIANTS = r"[\ufe00-\ufe0f\u20d0-\u20ff]*"
+# How the character before is drawn; of a lone accent, NFKC makes a space with such a mark.
+_VARIANTS = r"[\u0300-\u036f\u20d0-\u20ff\u3099\u309a\ufe00-\ufe0f]*"
 _BETWEEN = f"(?:(?!{_PICTURES}){_SEPARATORS})+{_VARIANTS}"
 _PICTURE = f"({_PICTURES}){_VARIANTS}"
 # Postgres never makes a word with a space in it from text.

@@ -18,7 +18,7 @@ depends_on = None
 TEXT = "coalesce(subject, '') || ' ' || body"
 FOLDED = f"casefold(pg_catalog.normalize({TEXT}, 'NFKC') COLLATE pg_unicode_fast)"
 PICTURES = r"[\u231a-\u23ff\u2600-\u2767\u2776-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
-VARIANTS = r"[\ufe00-\ufe0f\u20d0-\u20ff]*"
+VARIANTS = r"[\u0300-\u036f\u20d0-\u20ff\u3099\u309a\ufe00-\ufe0f]*"
 SEPARATORS = (
     r"[[:punct:][:space:][:cntrl:]"
     r"\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
