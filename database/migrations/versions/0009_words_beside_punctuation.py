@@ -1,7 +1,7 @@
 """Search finds words that stand beside punctuation, symbols and characters that are not seen.
 
 Code of before goes on: the column and its index keep their names. A read model that a rebuild made
-before this is refused from now on, and a rebuild that was under way starts anew.
+before this is refused from now on, and a rebuild that was under way needs `--restart`.
 
 Revision: 0009, after 0007.
 """
