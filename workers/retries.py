@@ -22,8 +22,8 @@ from events.queue import Entry
 from runtime.clock import Clock
 from runtime.ids import Partition
 from workers import facts as known_facts
-from workers.batch import Counts, Outcome, decide_entry, project, traceback_of
-from workers.faults import classify, first_line
+from workers.batch import Counts, Outcome, decide_entry, project
+from workers.faults import classify, first_line, traceback_of
 
 # More than these of one conversation take several transactions: others in its partition wait
 # meanwhile. What is left still holds the conversation, so that order is kept.

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli.events import connections
+from cli.events import connections, shown
 from cli.events.conversations import selecting, selection_of
 from cli.events.running import Screen, rate_option, working
 from workers.pace import Pace
@@ -60,8 +60,8 @@ def _report(
     screen.step("Verifying")
     for suspects in verification.run(pace):
         for difference in suspects.differences:
-            shown = as_dict(difference, show_text=show_text)
-            click.echo(json.dumps(shown, ensure_ascii=False) if as_json else _line(shown))
+            found = as_dict(difference, show_text=show_text)
+            click.echo(shown.as_json(found) if as_json else _line(found))
 
 
 def as_dict(difference: Difference, *, show_text: bool) -> dict[str, Any]:
@@ -85,10 +85,10 @@ def _shown(column: str, value: Any, *, hide: bool) -> Any:
     return value
 
 
-def _line(shown: dict[str, Any]) -> str:
-    key = " ".join(f"{name}={value}" for name, value in shown["key"].items())
-    sides = (json.dumps(shown[side], ensure_ascii=False) for side in ("expected", "found"))
-    return "{} {}: {}: expected {}, found {}".format(shown["table"], key, shown["column"], *sides)
+def _line(found: dict[str, Any]) -> str:
+    key = " ".join(f"{name}={value}" for name, value in found["key"].items())
+    sides = (shown.as_json(found[side]) for side in ("expected", "found"))
+    return "{} {}: {}: expected {}, found {}".format(found["table"], key, found["column"], *sides)
 
 
 def _summarise(verified: Verified, *, as_json: bool) -> None:

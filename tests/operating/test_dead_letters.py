@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from events.contracts.envelope import Envelope
 from runtime.ids import conversation_of, new_id
@@ -75,6 +75,72 @@ def test_show_tells_where_it_failed_and_quotes_nobody(pair: Pair, held_up: list[
         assert POISON not in events("dead-letters", "show", *arguments).stdout
     assert told("dead-letters", "show", name, "--show-text")["entry"]["data"]["body"] == POISON
     assert POISON in events("dead-letters", "show", name, "--show-text").stdout
+
+
+EVIL = "hi\nmy secret is 1234\n[SQL:\x1b]0;pwned\x07\x1b[2J\x9b2J\u202e\nDETAIL: more secrets"
+RAW = "\x1b\x07\x9b\u202e"
+
+
+@pytest.fixture
+def evil(harness: Harness, pair: Pair, superuser: Engine) -> Envelope:
+    """A message of several lines, some like Postgres's own, that the database refuses."""
+    sent = pair.sent(EVIL)
+    harness.append(sent)
+    with refusing(superuser, "body NOT LIKE '%my secret%'"):
+        harness.drain_all()
+    return sent
+
+
+def test_nothing_but_the_entry_holds_what_was_written(harness: Harness, evil: Envelope) -> None:
+    [row] = query(
+        harness,
+        "SELECT d.reason, d.traceback, e.data, e.reason AS logged FROM event_log.dead_letter AS d"
+        ' JOIN event_log.event AS e USING (partition, "offset") WHERE d.event_id = :id',
+        id=evil.id,
+    )
+    assert "secret" not in str(row)
+    assert "mischief" in row.reason
+    assert "mischief" in row.logged
+    # Where in our code, and as what.
+    assert "in apply_batch" in row.traceback
+    assert "psycopg2.errors.CheckViolation: new row for relation" in row.traceback
+
+
+def test_what_is_shown_steers_no_terminal_and_hides_each_line(evil: Envelope) -> None:
+    name = str(evil.id)
+    for arguments in ([name], [name, "--json"]):
+        said = events("dead-letters", "show", *arguments).stdout
+        assert "secret" not in said
+        assert not set(RAW) & set(said)
+        said = events("dead-letters", "show", *arguments, "--show-text").stdout
+        assert "my secret is 1234" in said
+        assert r"\u001b]0;pwned\u0007\u001b[2J\u009b2J\u202e" in said
+        assert not set(RAW) & set(said)
+    whole = told("dead-letters", "show", name, "--show-text")
+    assert whole["entry"]["data"]["body"] == EVIL
+    for arguments in (["log"], ["log", "--show-text"], ["log", "--json", "--show-text"]):
+        assert not set(RAW) & set(events(*arguments, "--limit", "10000").stdout)
+
+
+def test_a_traceback_of_an_earlier_release_is_cut_where_it_quotes(
+    superuser: Engine, evil: Envelope
+) -> None:
+    row = f"DETAIL:  Failing row contains (1, {EVIL}, 'secret':1)."
+    kept = f"psycopg2.errors.CheckViolation: refused\n{row}\n\n[SQL: INSERT]\n"
+    with superuser.begin() as transaction:
+        transaction.execute(
+            text("UPDATE event_log.dead_letter SET traceback = :kept WHERE event_id = :id"),
+            {"kept": kept, "id": evil.id},
+        )
+    shown = told("dead-letters", "show", str(evil.id))
+    assert shown["traceback"].startswith("psycopg2.errors.CheckViolation: refused\n(hidden")
+    for arguments in ([], ["--json"]):
+        said = events("dead-letters", "show", str(evil.id), *arguments).stdout
+        assert "secret" not in said
+        assert not set(RAW) & set(said)
+    said = events("dead-letters", "show", str(evil.id), "--show-text").stdout
+    assert "more secrets" in said
+    assert not set(RAW) & set(said)
 
 
 def test_an_entry_that_is_no_json_can_be_shown(harness: Harness, pair: Pair) -> None:
