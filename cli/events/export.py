@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -103,15 +105,29 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
         sys.stdout.buffer.flush()
         return
     path = Path(file)
-    if path.exists():
+    if os.path.lexists(path):
         raise MessagingError(f"{path} exists: name another file, or remove it.")
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    # What people wrote is in it: nobody else may have made the file, or may lead us elsewhere.
+    descriptor, unfinished = tempfile.mkstemp(
+        prefix=f".{path.name}.", suffix=".unfinished", dir=path.parent
+    )
     try:
-        # What people wrote is in it.
-        unfinished.touch(mode=0o600)
-        zipped = path.suffix == ".gz"
-        with gzip.open(unfinished, "wb", 6) if zipped else unfinished.open("wb") as out:
-            yield cast("IO[bytes]", out)
-        unfinished.rename(path)
+        with os.fdopen(descriptor, "wb") as out:
+            if path.suffix == ".gz":
+                with gzip.open(out, "wb", 6) as zipped:
+                    yield cast("IO[bytes]", zipped)
+            else:
+                yield out
+            out.flush()
+            os.fsync(out.fileno())
+        _name(unfinished, path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        Path(unfinished).unlink(missing_ok=True)
+
+
+def _name(unfinished: str, path: Path) -> None:
+    """Give the finished file its name, unless that was taken meanwhile."""
+    try:
+        os.link(unfinished, path, follow_symlinks=False)
+    except FileExistsError:
+        raise MessagingError(f"{path} exists by now: name another file, or remove it.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Row, text
 
-from events.archive import ArchiveError
+from cli.events import export
+from events.archive import ArchiveError, Header
 from events.contracts.accounts import AccountDeleted
 from events.contracts.conversations import ConversationRead
 from events.contracts.messages import MessageDeleted, MessageEdited
@@ -175,6 +177,47 @@ def test_each_line_is_a_cloud_event(history: list[Pair], tmp_path: Path) -> None
     sent = [line for line in lines if line["type"] == "message.sent.v1"]
     assert {"partition", "offset", "outcome", "recorded", "conversation"} <= set(sent[0])
     assert len({(line["source"], line["id"]) for line in lines}) == len(lines)
+
+
+def test_an_export_follows_nothing_that_others_left_there(
+    harness: Harness, stack_of_servers: State, tmp_path: Path
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("keep me")
+    waiting = tmp_path / "log.jsonl.unfinished"
+    waiting.touch(mode=0o666)
+    waiting.chmod(0o666)
+    (tmp_path / "linked.jsonl.unfinished").symlink_to(precious)
+    (tmp_path / "dangling.jsonl").symlink_to(tmp_path / "nowhere")
+    for name in ("log.jsonl", "linked.jsonl"):
+        assert events("export", str(tmp_path / name)).exit_code == 0
+        made = tmp_path / name
+        assert made.stat().st_mode & 0o777 == 0o600
+        assert made.stat().st_uid == os.geteuid()
+        assert json.loads(made.read_text().splitlines()[0])["specversion"] == "1.0"
+    assert "exists" in str(events("export", str(tmp_path / "dangling.jsonl")).exception)
+    assert (precious.read_text(), waiting.read_text()) == ("keep me", "")
+    assert not (tmp_path / "nowhere").exists()
+    assert not [left for left in tmp_path.iterdir() if left.name.startswith(".")]
+
+
+def test_an_export_takes_no_name_that_was_taken_meanwhile(
+    harness: Harness,
+    stack_of_servers: State,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "log.jsonl"
+    beginning = export.archive.header_line
+
+    def begin(header: Header) -> bytes:
+        file.write_text("another's")
+        return beginning(header)
+
+    monkeypatch.setattr(export.archive, "header_line", begin)
+    assert "exists by now" in str(events("export", str(file)).exception)
+    assert file.read_text() == "another's"
+    assert list(tmp_path.glob(".*")) == []
 
 
 def test_an_export_goes_through_pipes_and_filters(

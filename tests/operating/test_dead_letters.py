@@ -13,9 +13,11 @@ import orjson
 import pytest
 from sqlalchemy import Engine, text
 
+from events.contracts.accounts import AccountDeleted
 from events.contracts.envelope import Envelope
-from runtime.ids import conversation_of, new_id
+from runtime.ids import Partition, conversation_of, new_id
 from tests.operating.conftest import Harness, Pair, events, told
+from tests.projector.conftest import SETTINGS
 from tests.projector.mischief import POISON, message_of, put_entry, refusing
 from tests.projector.test_model import query
 from tests.projector.test_projector import outcome_of
@@ -284,6 +286,62 @@ def test_a_copy_must_be_the_same_event(
     result = events("dead-letters", "edit", str(held_up[1].id), "--file", str(file), "--yes")
     assert "no JSON" in str(result.exception)
     assert not letters(*of(pair), "--causes")[0]["edited"]
+
+
+def erase(harness: Harness, pair: Pair) -> None:
+    for partition in range(SETTINGS.partitions):
+        erasure = AccountDeleted(
+            account_id=pair.one,
+            in_partition=Partition(partition),
+            of_partitions=SETTINGS.partitions,
+            ordered_by="owner",
+        )
+        harness.append(harness.envelope(erasure, pair.one))
+    harness.drain_all()
+
+
+def held_text(harness: Harness, pair: Pair) -> list[str]:
+    """Return what the dead letters of a conversation hold."""
+    rows = query(
+        harness,
+        "SELECT entry, original_entry FROM event_log.dead_letter WHERE conversation_id = :id",
+        id=pair.conversation,
+    )
+    return [bytes(entry or b"").decode() for row in rows for entry in row]
+
+
+def test_a_saved_copy_does_not_bring_back_what_was_erased(
+    harness: Harness, pair: Pair, held_up: list[Envelope], tmp_path: Path
+) -> None:
+    saved = _written(tmp_path, json.dumps(copy_of(held_up[1], data={"body": "erased words"})))
+    erase(harness, pair)
+    name = str(held_up[1].id)
+    result = events("dead-letters", "edit", name, "--file", str(saved), "--yes")
+    assert "account was deleted" in str(result.exception)
+    assert not letters(*of(pair), "--causes")[0]["edited"]
+    done = told("dead-letters", "retry", *of(pair))
+    assert (done["applied"], done["rejected"]) == (0, 2)
+    assert "words" not in str(held_text(harness, pair))
+
+
+def test_a_retry_takes_out_what_should_be_erased(
+    harness: Harness, pair: Pair, held_up: list[Envelope], superuser: Engine
+) -> None:
+    erase(harness, pair)
+    # As an earlier release let an operator do.
+    copy = orjson.dumps(copy_of(held_up[1], data={"body": "erased words"}))
+    with superuser.begin() as transaction:
+        transaction.execute(
+            text(
+                "UPDATE event_log.dead_letter SET original_entry = entry, entry = :copy"
+                " WHERE event_id = :id"
+            ),
+            {"copy": copy, "id": held_up[1].id},
+        )
+    told("dead-letters", "retry", *of(pair))
+    assert outcome_of(harness, held_up[1]) == ("rejected", "account-deleted")
+    assert len(held_text(harness, pair)) == 4
+    assert "erased words" not in str(held_text(harness, pair))
 
 
 def test_the_editor_gets_the_entry(
