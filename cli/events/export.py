@@ -19,7 +19,8 @@ from cli.events import connections
 from cli.events.filters import filters, given, selection
 from cli.events.running import counting, rate_option
 from events import archive, checkpoints
-from events.archive import End, Header
+from events.archive import Header
+from events.archive_file import Sealed
 from events.selection import BEGINNING, Place, Selection, events, letters
 from runtime.clock import utc_now
 from runtime.errors import MessagingError
@@ -56,43 +57,43 @@ def export(file: str, *, status: str | None, rate: float | None, **named: Any) -
         )
         total = header.events if complete else 0
         with counting("Exporting", total, rate=rate) as pace, _opened(file) as out:
-            _write(connection, header, chosen, out, pace)
+            _write(connection, header, chosen, Sealed(out), pace)
 
 
 def _write(
-    connection: Connection, header: Header, chosen: Selection, out: IO[bytes], pace: Pace
+    connection: Connection, header: Header, chosen: Selection, out: Sealed, pace: Pace
 ) -> None:
-    out.write(archive.header_line(header))
+    out.write([archive.header_line(header)])
     rows = aside = 0
     for checkpoint in checkpoints.read_all(connection):
         partition = checkpoint.partition
         if chosen.partitions and partition not in chosen.partitions:
             continue
         if header.complete:
-            out.write(archive.checkpoint_line(checkpoint, header))
+            out.write([archive.checkpoint_line(checkpoint, header)])
         rows += _write_events(connection, partition, chosen, out, pace)
         if header.complete:
             aside += _write_letters(connection, partition, out)
-    out.write(archive.end_line(header, End(events=rows, letters=aside)))
+    out.end(header, events=rows, letters=aside)
 
 
 def _write_events(
-    connection: Connection, partition: Partition, chosen: Selection, out: IO[bytes], pace: Pace
+    connection: Connection, partition: Partition, chosen: Selection, out: Sealed, pace: Pace
 ) -> int:
     rows, after = 0, Place(partition, BEGINNING.offset)
     here = replace(chosen, partitions=(partition,))
     while page := events(connection, here, after=after, limit=_PAGE):
-        out.writelines(map(archive.event_line, page))
+        out.write(map(archive.event_line, page))
         rows, after = rows + len(page), page[-1].place
         pace.done(len(page))
     return rows
 
 
-def _write_letters(connection: Connection, partition: Partition, out: IO[bytes]) -> int:
+def _write_letters(connection: Connection, partition: Partition, out: Sealed) -> int:
     rows, after = 0, Place(partition, BEGINNING.offset)
     here = Selection(partitions=(partition,))
     while page := letters(connection, here, after=after, limit=_PAGE):
-        out.writelines(map(archive.letter_line, page))
+        out.write(map(archive.letter_line, page))
         rows, after = rows + len(page), page[-1].place
     return rows
 
