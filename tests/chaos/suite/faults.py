@@ -124,7 +124,8 @@ def _several(victim: Victim, traffic: Traffic, random: Random) -> None:
 
 
 _SERVICES = (
-    *("primary", "replica", "redis", "pgpool", "auth_api", "command_api", "query_api"),
+    *("primary", "replica", "redis", "pgpool", "auth_api", "command_api"),
+    *("query_api", "pgpool_watch"),
     *("query_stream", *_WORKERS, "beat", "flower", "nginx"),
 )
 _RESTARTED = ("redis", "primary")
