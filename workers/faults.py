@@ -79,7 +79,10 @@ def _classify_database(error: DBAPIError) -> Fault:
 
 def first_line(error: BaseException) -> str:
     """Return what an error says, without the statement and without what it quotes of the event."""
-    return storable((_words(error).strip().splitlines() or [type(error).__name__])[0])
+    said, kind = _first_line(error), type(error).__name__
+    if said and isinstance(error, MessagingError | DBAPIError):
+        return storable(said)
+    return storable(f"{kind}: {said}" if said else kind)
 
 
 def traceback_of(error: BaseException) -> str:
@@ -94,9 +97,13 @@ def traceback_of(error: BaseException) -> str:
         seen.add(id(cause))
         kind = f"{type(cause).__module__}.{type(cause).__qualname__}"
         frames = "".join(traceback.format_tb(cause.__traceback__))
-        told.append(f"Traceback (most recent call last):\n{frames}{kind}: {first_line(cause)}\n")
+        told.append(f"Traceback (most recent call last):\n{frames}{kind}: {_first_line(cause)}\n")
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return storable("\nThat led to:\n\n".join(reversed(told)))
+
+
+def _first_line(error: BaseException) -> str:
+    return (_words(error).strip().splitlines() or [""])[0]
 
 
 def _words(error: BaseException) -> str:

@@ -98,14 +98,14 @@ def test_an_error_of_a_library_or_of_ours_is_told_apart(error: Exception, fault:
 
 
 def test_a_reason_is_one_line_that_postgres_can_store() -> None:
-    assert first_line(ValueError("first\nsecond")) == "first"
+    assert first_line(ValueError("first\nsecond")) == "ValueError: first"
     assert first_line(KeyError()) == "KeyError"
     assert storable("a\x00b\ud800") == "a\\x00b\\ud800"
 
 
 def test_a_reason_quotes_nothing_of_the_event() -> None:
     quoting = ValueError(f"Invalid isoformat string: '{WRITTEN}'")
-    assert first_line(quoting) == "Invalid isoformat string: '…'"
+    assert first_line(quoting) == "ValueError: Invalid isoformat string: '…'"
     with pytest.raises(PoisonEventError) as raised:
         read_field({"time": WRITTEN}, "time", parse_rfc3339)
     assert "time is unusable" in first_line(raised.value)
