@@ -10,6 +10,7 @@ import click
 from cli.lazy import INTERRUPTED, LazyGroup
 from local_stack.errors import explain
 from runtime.errors import MessagingError
+from runtime.words import printable
 
 # Verb: where it is. The order is that of --help.
 _VERBS = {
@@ -47,7 +48,7 @@ def main() -> None:
     try:
         messaging()
     except MessagingError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {printable(str(error))}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has had enough, as `head` does.

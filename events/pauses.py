@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
@@ -29,6 +30,7 @@ class Pause:
     reason: str
 
 
+_IMPORT = "import of export "
 _PAUSE = text(
     """
     UPDATE event_log.checkpoint SET paused_at = :now, paused_by = :by,
@@ -83,6 +85,16 @@ def resume(
     """
     values = {"partitions": list(partitions), "now": now}
     return set(map(Partition, transaction.execute(_RESUME, values).scalars()))
+
+
+def import_reason(export: UUID) -> str:
+    """Return the reason of the pauses that an import of `export` keeps until all is there."""
+    return f"{_IMPORT}{export}"
+
+
+def is_import(reason: str | None) -> bool:
+    """Return whether it is for an import that a partition is paused."""
+    return reason is not None and reason.startswith(_IMPORT)
 
 
 def paused(connection: Connection) -> list[Pause]:

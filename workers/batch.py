@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +21,7 @@ from events.queue import Entry
 from runtime.ids import Partition
 from workers import canaries, spares
 from workers import facts as known_facts
-from workers.faults import first_line, storable
+from workers.faults import first_line, traceback_of
 from workers.projections import read_model
 from workers.rules.decisions import ACCOUNT_DELETED, decide
 from workers.rules.facts import Facts
@@ -206,11 +205,6 @@ def _poisoned(entry: Entry, poison: Poison, event_id: UUID | None, key: UUID | N
         traceback=traceback_of(poison.error),
         attempts=poison.attempts,
     )
-
-
-def traceback_of(error: BaseException) -> str:
-    """Return where `error` came from, as Postgres can store it."""
-    return storable("".join(traceback.format_exception(error)))
 
 
 def project(

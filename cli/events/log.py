@@ -29,7 +29,7 @@ def log(*, limit: int, after: Place, show_text: bool, as_json: bool, **named: An
     page = [shown.event(row, text=show_text) for row in found[:limit]]
     following = page[-1]["place"] if len(found) > limit else None
     if as_json:
-        click.echo(json.dumps({"events": page, "next": following}, indent=2, ensure_ascii=False))
+        click.echo(shown.as_json({"events": page, "next": following}, indent=2))
         return
     _print(page, text=show_text)
     if following:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +15,10 @@ from events.contracts.redaction import TEXT_FIELDS
 from events.letters import Letter
 from events.selection import Logged
 from runtime.clock import rfc3339
+from runtime.words import printable
 
 HIDDEN = "(hidden: see it with --show-text)"
+_QUOTED = re.compile(r"^(DETAIL|CONTEXT|HINT|QUERY|WHERE|LINE \d+):", re.MULTILINE)
 
 
 def event(logged: Logged, *, text: bool) -> dict[str, Any]:
@@ -92,12 +96,21 @@ def hidden(name: str, value: Any) -> Any:
     return HIDDEN if name in TEXT_FIELDS and value is not None else value
 
 
+def as_json(found: object, *, indent: int | None = None) -> str:
+    """Return `found` as JSON that steers no terminal, whatever it holds."""
+    return printable(json.dumps(found, indent=indent, ensure_ascii=False))
+
+
 def _without_detail(traceback: str | None) -> str | None:
-    """Return a traceback without the lines in which Postgres quotes the row that it refused."""
+    """Return a traceback up to where Postgres quotes the row that it refused, line feeds and all.
+
+    Those of today hold nothing of the row: this is for what an earlier release set aside. What the
+    row held ends nobody knows where.
+    """
     if traceback is None:
         return None
-    lines = traceback.splitlines()
-    return "\n".join(line for line in lines if not line.startswith(("DETAIL:", "CONTEXT:")))
+    quoted = _QUOTED.search(traceback)
+    return f"{traceback[: quoted.start()]}{HIDDEN}" if quoted else traceback
 
 
 def _text(found: object) -> str | None:

@@ -61,7 +61,7 @@ def _report(
     for suspects in verification.run(pace):
         for difference in suspects.differences:
             told = as_dict(difference, show_text=show_text)
-            click.echo(json.dumps(told, ensure_ascii=False) if as_json else _line(told))
+            click.echo(shown.as_json(told) if as_json else _line(told))
 
 
 def as_dict(difference: Difference, *, show_text: bool) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _shown(column: str, value: Any, *, text: bool) -> Any:
 
 def _line(told: dict[str, Any]) -> str:
     key = " ".join(f"{name}={value}" for name, value in told["key"].items())
-    sides = (json.dumps(told[side], ensure_ascii=False) for side in ("expected", "found"))
+    sides = (shown.as_json(told[side]) for side in ("expected", "found"))
     return "{} {}: {}: expected {}, found {}".format(told["table"], key, told["column"], *sides)
 
 

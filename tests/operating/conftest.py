@@ -46,7 +46,13 @@ TABLES = (
     "read_model.message",
     "read_model.account_revision",
 )
-PROGRESS = ("event_log.checkpoint", "event_log.canary", "event_log.queue_epoch")
+PROGRESS = (
+    "event_log.checkpoint",
+    "event_log.canary",
+    "event_log.queue_epoch",
+    "event_log.queued_erasure",
+    "identity.account",
+)
 
 
 @pytest.fixture

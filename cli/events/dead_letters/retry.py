@@ -15,6 +15,7 @@ from cli.events.running import counting, rate_option
 from events.letters import LetterSelection, letters
 from events.selection import Place
 from runtime.clock import utc_now
+from runtime.words import printable
 from workers.pace import Pace
 from workers.retries import AT_ONCE
 from workers.retry_plan import Held, held, retry_all
@@ -89,7 +90,7 @@ def show(report: Report, *, as_json: bool) -> None:
         done = f"{report.applied:,} applied, {report.rejected:,} refused by a rule"
         click.echo(f"{done}; {report.left:,} of {report.events:,} are still parked.")
         for failed in report.failed:
-            click.echo(f"Failed again: {failed['place']}  {failed['reason']}")
+            click.echo(f"Failed again: {failed['place']}  {printable(failed['reason'])}")
     if report.failed:
         raise click.exceptions.Exit(1)
 

@@ -14,6 +14,7 @@ from cli.events.filters import Name, letter_filters, paged, selection
 from cli.events.tables import table
 from events.letters import LetterSelection, State, letters
 from events.selection import Place
+from runtime.words import printable
 
 
 @click.command("list")
@@ -70,12 +71,12 @@ def show(name: Place | UUID, *, show_text: bool, as_json: bool) -> None:
     with connections.one_line(), engine.connect() as connection:
         found = shown.whole_letter(one(connection, name), text=show_text)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(shown.as_json(found))
         return
     traceback = found.pop("traceback")
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    click.echo(shown.as_json(found, indent=2))
     if traceback:
-        click.echo(f"\n{traceback.rstrip()}")
+        click.echo(f"\n{printable(traceback.rstrip())}")
 
 
 def _print(page: list[dict[str, Any]]) -> None:
