@@ -116,7 +116,7 @@ def _words(error: BaseException) -> str:
         primary = refused.diag.message_primary or (str(refused).splitlines() or [""])[0]
         names = (refused.pgcode or "")[:2] in _NAMING_CLASSES
         return primary if names else unquoted(primary)
-    return unquoted(str(error))
+    return unquoted(str(refused))
 
 
 def storable(words: str) -> str:
