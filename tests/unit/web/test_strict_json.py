@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import marshmallow as ma
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -183,6 +184,15 @@ def test_an_integer_in_a_query_may_have_leading_zeros() -> None:
 @pytest.mark.parametrize("value", [1, True, None, [], {}, "", "xxxx", "a\0b", "\ud800"])
 def test_text_is_a_storable_string_within_bounds(value: object) -> None:
     assert set(errors_of({"body": value})) == {"body"}
+
+
+@pytest.mark.parametrize("mark", ["\u0300", "\u05b0", "\u0e38", "\U0001d165"])
+def test_text_has_no_more_marks_in_a_row_than_a_language_needs(mark: str) -> None:
+    field = Text(most=100)
+    borne = f"a{mark * 30}b{mark * 30}"
+    assert field.deserialize(borne) == borne
+    with pytest.raises(ma.ValidationError, match="more than 30 combining marks in a row"):
+        field.deserialize(f"a{mark * 31}b")
 
 
 def test_text_is_counted_in_code_points() -> None:
