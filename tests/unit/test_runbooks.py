@@ -17,3 +17,11 @@ PAGES = sorted(
 def test_a_test_follows_the_page(page: str) -> None:
     tests = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
     assert any(f'{page}"' in path.read_text() for path in tests)
+
+
+@pytest.mark.parametrize("folder", ["runbooks", "decisions"])
+def test_every_page_is_listed_once(folder: str) -> None:
+    pages = sorted(path.name for path in (ROOT / "docs" / folder).glob("*.md"))
+    for listing in ("docs/index.md", "mkdocs.yml"):
+        text = (ROOT / listing).read_text()
+        assert [page for page in pages if text.count(f"{folder}/{page}") != 1] == [], listing
