@@ -16,6 +16,7 @@ _VERBS = {
     "down": "cli.stack:down",
     "status": "cli.stack:status",
     "logs": "cli.stack:logs",
+    "containers": "cli.containers:containers",
     "accounts": "cli.accounts:accounts",
     "keys": "cli.keys:keys",
     "events": "cli.events.group:events",

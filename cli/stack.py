@@ -53,11 +53,12 @@ def up() -> None:
     """Start everything on this machine; harmless if it runs."""
     console = Console(stderr=True, soft_wrap=True)
     with console.status("Starting") as spinner:
-        state = stack.up(os.environ, _schema(), _Screen(console, spinner))
+        state = stack.up(os.environ, schema(), _Screen(console, spinner))
     _welcome(Console(soft_wrap=True), state)
 
 
-def _schema() -> stack.Schema:
+def schema() -> stack.Schema:
+    """Return what belongs into the database."""
     roles = importlib.resources.files("database") / "roles.sql"
     return stack.Schema(roles_sql=roles.read_text(encoding="utf-8"), migrate=_migrate)
 

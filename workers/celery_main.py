@@ -10,6 +10,7 @@ from events.celery_app import create_celery
 from runtime.clock import utc_now
 from runtime.logging import configure
 from runtime.settings import BrokerSettings, QueueSettings, Reader, ServiceSettings
+from workers import alive
 from workers.context import WorkerContext
 from workers.tasks import register
 
@@ -25,6 +26,9 @@ def create_app() -> Celery:
     queue = QueueSettings.read(reader)
     application = create_celery(BrokerSettings.read(reader), partitions=queue.partitions)
     register(application, WorkerContext(reader, queue, clock=utc_now))
+    alive_file = reader.path("MESSAGING_ALIVE_FILE")
+    if alive_file is not None:
+        alive.show(alive_file)
     return application
 
 
