@@ -104,8 +104,7 @@ def _initialise(context: Context, base: Path) -> None:
         context,
         [
             *("initdb", "-D", str(unfinished), "-U", "postgres", f"--pwfile={password}"),
-            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
-            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums"),
+            *templates.render("postgres/initdb.options", {}).split(),
         ],
         folder=base,
     )
