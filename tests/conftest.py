@@ -12,7 +12,6 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 
 from tests.running_stack import RunningStack, ServedStack, running_stack
 
-
 # They need a Docker engine: `make test-compose` runs them.
 collect_ignore = [] if os.environ.get("MESSAGING_TEST_COMPOSE") else ["containers"]
 
