@@ -30,6 +30,6 @@ COPY --from=build /opt/messaging /opt/messaging
 COPY ops/gunicorn ops/flower /etc/messaging/
 WORKDIR /tmp
 USER 10001:10001
-HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=20s --start-period=180s --retries=3 \
     CMD ["python", "-P", "-m", "runtime.probe"]
 CMD ["messaging", "--help"]

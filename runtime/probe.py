@@ -12,7 +12,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-_ANSWER_S = 4
+_ANSWER_S = 10
 # Signs of life come every one or two seconds.
 _SILENCE_S = 15
 

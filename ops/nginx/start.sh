@@ -3,7 +3,8 @@
 # resolved at its start would be the wrong one after that.
 set -eu
 . /ops/render.sh
-cd /run/messaging
+mkdir -p /tmp/messaging
+cd /tmp/messaging
 mkdir -p known optional html tmp/body tmp/proxy tmp/fastcgi tmp/uwsgi tmp/scgi
 
 # Notes where a service is; returns whether that is new. One that vanished is still where it was.

@@ -3,9 +3,10 @@
 set -eu
 . /ops/render.sh
 umask 077
-cd /run/messaging
+mkdir -p /tmp/messaging
+cd /tmp/messaging
 
-export LISTEN='*' PORT=5432 ADMIN_PORT=9898 SOCKETS=/run/messaging NETWORK=samenet \
+export LISTEN='*' PORT=5432 ADMIN_PORT=9898 SOCKETS=/tmp/messaging NETWORK=samenet \
     PRIMARY_HOST="${PRIMARY:-postgres-primary}" PRIMARY_PORT=5432 \
     STANDBY_HOST="${REPLICA:-postgres-replica}" STANDBY_PORT=5432 \
     CHILDREN="${MESSAGING_PGPOOL_CHILDREN:-64}"

@@ -5,7 +5,8 @@ set -eu
 umask 077
 volume=/var/lib/postgresql
 data=$volume/primary
-configuration=/run/messaging
+configuration=/tmp/messaging
+mkdir -p $configuration
 
 if [ ! -e "$data" ]; then
     # Half made, after a kill, it must not be taken for a whole one.

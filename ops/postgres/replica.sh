@@ -6,7 +6,8 @@ set -eu
 umask 077
 standby=${STANDBY:-standby1}
 data=/var/lib/postgresql/replica
-configuration=/run/messaging
+configuration=/tmp/messaging
+mkdir -p $configuration
 export PGPASSFILE=$configuration/pgpass
 primary="host=${PRIMARY:-postgres-primary} port=5432 user=replicator application_name=$standby"
 
