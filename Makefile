@@ -29,7 +29,7 @@ demo: ## Send the sample conversations through the running stack
 
 test: ## Run all tests
 	@scripts/set-up development
-	.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 
 check: ## Run linters, type checker and import rules, build the docs
 	@scripts/set-up development

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local_stack import processes
+from local_stack import processes, shared_memory
 from local_stack.processes import Process
 
 # A group whose leader is gone has nobody to finish for.
@@ -86,13 +86,22 @@ def members(group: Group) -> list[Process]:
 def end(path: Path) -> bool:
     """End what still runs of the group remembered at `path`, politely, then by force.
 
+    Its shared memory is given back, too.
+
     Returns:
         Whether there was anything to end.
     """
     group = recall(path)
-    left = members(group) if group else []
-    if group is None or not left:
+    if group is None or group.boot != processes.boot():
         return False
+    left = members(group)
+    if left:
+        _end_group(group, left)
+    shared_memory.release(group.leader)
+    return bool(left)
+
+
+def _end_group(group: Group, left: Sequence[Process]) -> None:
     led = any(process.pid == group.leader for process in left)
     # The leader tells its children itself; without one each must be told.
     told = [group.leader] if led else [process.pid for process in left]
@@ -102,7 +111,6 @@ def end(path: Path) -> bool:
         stop_signal=group.stop_signal,
         grace=group.stop_seconds if led else _ORPHANS_GRACE_S,
     )
-    return True
 
 
 def end_all(

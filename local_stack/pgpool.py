@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from local_stack import credentials, files, templates
@@ -10,13 +11,14 @@ from local_stack.context import Context
 from local_stack.credentials import DATABASE_ROLES
 from local_stack.service import Service
 
+NAMES = ("pgpool", "pgpool_watch")
 _CHILDREN = 40
 # They talk to Postgres directly, or not to PGPool at all.
 _NOT_THROUGH_PGPOOL = frozenset({"postgres", "replicator", "messaging_owner"})
 
 
 def services(context: Context) -> list[Service]:
-    """Return PGPool as a service; none where it cannot be had."""
+    """Return PGPool and what watches it; nothing where it cannot be had."""
     program = context.pgpool
     if program is None:
         return []
@@ -39,7 +41,15 @@ def services(context: Context) -> list[Service]:
             waits_for=(context.port("primary"),),
             pid_file=folder / "pgpool.pid",
             sockets=tuple(sockets / f".s.PGSQL.{port}" for port in ports),
-        )
+        ),
+        Service(
+            name="pgpool_watch",
+            wave=4,
+            command=("/bin/sh", "watch.sh", "pgpool.pid"),
+            folder=folder,
+            environment={"PATH": os.defpath},
+            account=context.account,
+        ),
     ]
 
 
@@ -63,6 +73,7 @@ def prepare(context: Context) -> None:
     }
     configuration = templates.render("pgpool/pgpool.conf", values)
     files.write(folder / "pgpool.conf", configuration, owner=owner)
+    files.write(folder / "watch.sh", (templates.OPS / "pgpool/watch.sh").read_text(), owner=owner)
     hba = templates.render("pgpool/pool_hba.conf", {"NETWORK": "127.0.0.1/32"})
     files.write(folder / "pool_hba.conf", hba, owner=owner)
     files.write(folder / "pool_passwd", _passwords(context), owner=owner)

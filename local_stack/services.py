@@ -12,6 +12,7 @@ NAMES = (
     "replica",
     "redis",
     "pgpool",
+    "pgpool_watch",
     "auth_api",
     "command_api",
     "query_api",

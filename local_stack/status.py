@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from local_stack import services
+from local_stack import pgpool, services
 from local_stack import state as states
 from local_stack.state import State
 from local_stack.supervisor import Supervisor, Told
@@ -58,7 +58,7 @@ def of(environ: Mapping[str, str]) -> Status:
 
 
 def _names(state: State) -> list[str]:
-    return [name for name in services.NAMES if name != "pgpool" or state.record.pgpool]
+    return [name for name in services.NAMES if name not in pgpool.NAMES or state.record.pgpool]
 
 
 def _stopped(name: str, ports: Mapping[str, int]) -> ServiceStatus:

@@ -17,10 +17,15 @@ from runtime.logging import get_logger
 from workers.back_off import delay
 from workers.batch import Counts, Outcome, Poison, apply_batch
 from workers.drained import Halt
-from workers.faults import PoisonLimitError, classify
+from workers.faults import PoisonLimitError, classify, may_be_divided
 from workers.poison_limit import FaultSettings
 
 _log = get_logger(__name__)
+
+
+def is_divisible(error: Exception, entries: Sequence[Entry]) -> bool:
+    """Return whether to apply `entries` by halves, after `error`, rather than later again."""
+    return classify(error) != "transient" or (len(entries) > 1 and may_be_divided(error))
 
 
 class Applier:
@@ -81,6 +86,8 @@ class Applier:
     ) -> Halt | None:
         """Find the poison by halves, so that one bad event costs log2(n) tries; park it alone.
 
+        What takes too long at once is applied in parts the same way.
+
         Returns why the rest is undone: another projector came in between, or the limit is reached.
         """
         if len(entries) == 1:
@@ -90,7 +97,7 @@ class Applier:
             try:
                 halt = self.transact(partition, start, half, counts)
             except Exception as cause:
-                if classify(cause) == "transient":
+                if not is_divisible(cause, half):
                     raise
                 halt = self.isolate(partition, start, half, counts, cause)
             if halt is not None:

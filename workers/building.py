@@ -9,13 +9,14 @@ from contextlib import contextmanager
 
 from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from events import checkpoints, replay
 from runtime.errors import MessagingError, UnavailableError
 from runtime.ids import Partition
 from workers import folds
 from workers.alone import Engines
+from workers.faults import classify
 from workers.mending import mend_held
 from workers.pace import Pace
 from workers.projections import read_model
@@ -60,7 +61,12 @@ class Builder:
             pace: How fast; it also stops the work.
             jobs: Partitions at most that are folded at once.
             batch_size: Events at most in one transaction.
+
+        Raises:
+            ValueError: With such batches nothing would ever be folded.
         """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
         self._engines = engines
         self._spare = spare
         self._pace = pace
@@ -133,7 +139,7 @@ class Builder:
         total = 0
         while True:
             self._pace.check()
-            folded = persist(lambda: self._step(partition))
+            folded = persist(lambda: self._step(partition), self._pace)
             total += folded
             if not folded:
                 return total
@@ -161,19 +167,23 @@ class Builder:
         return len(events)
 
 
-def persist(act: Callable[[], int]) -> int:
+def persist(act: Callable[[], int], pace: Pace) -> int:
     """Return what `act` returns, trying again while the database is away or has a deadlock.
 
     Raises:
         UnavailableError: It stayed so.
+        InterruptedWorkError: It was stopped meanwhile.
     """
     for attempt in range(_TRIES):
         try:
             return act()
-        except OperationalError as error:
-            reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
-        time.sleep(_FIRST_PAUSE_S * 2**attempt)
-    raise UnavailableError(f"The database fails: {reason}: run it again to go on.")
+        except DBAPIError as error:
+            if classify(error) != "transient":
+                raise
+            failed = error
+        pace.rest(_FIRST_PAUSE_S * 2**attempt)
+    reason = (str(failed.orig).strip().splitlines() or ["no reason given"])[0]
+    raise UnavailableError(f"The database fails: {reason}: run it again to go on.") from failed
 
 
 def _try_to_hold(transaction: Connection, partitions: Sequence[Partition]) -> bool:

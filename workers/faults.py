@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from psycopg2 import InterfaceError, OperationalError
+from psycopg2.errors import QueryCanceled
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -52,6 +53,11 @@ def classify(error: BaseException) -> Fault:
     if isinstance(error, DBAPIError):
         return _classify_database(error)
     return "unknown"
+
+
+def may_be_divided(error: BaseException) -> bool:
+    """Return whether fewer events at once may do what took more time than a statement has."""
+    return isinstance(error, DBAPIError) and isinstance(error.orig, QueryCanceled)
 
 
 def _classify_database(error: DBAPIError) -> Fault:

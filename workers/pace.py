@@ -49,6 +49,7 @@ class Pace:
         rate: float | None = None,
         viewer: Viewer | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
         """Begin now.
 
@@ -56,13 +57,28 @@ class Pace:
             rate: Events a second at most, by all threads together; None for no cap.
             viewer: Who watches.
             clock: Seconds that never go back.
+            wait: Waits for the stop, so many seconds at most.
         """
         self.viewer: Viewer = viewer or Unwatched()
         self._rate = rate
         self._clock = clock
+        self._wait = wait
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._due = clock()
+
+    def portion(self, most: int) -> int:
+        """Return how many events to do at once, `most` at most: slow is small, not rare."""
+        return most if self._rate is None else max(1, min(most, int(self._rate)))
+
+    def rest(self, seconds: float) -> None:
+        """Wait, unless the work is stopped.
+
+        Raises:
+            InterruptedWorkError: It was stopped.
+        """
+        self._wait(self._stopped, seconds)
+        self.check()
 
     def stop(self) -> None:
         """Have every thread stop where its work is whole."""
@@ -85,5 +101,5 @@ class Pace:
                 now = self._clock()
                 self._due = max(self._due, now) + events / self._rate
                 wait = self._due - now
-            self._stopped.wait(wait)
+            self._wait(self._stopped, wait)
         self.check()

@@ -19,7 +19,7 @@ from events.queue import Entry, EventQueue
 from runtime.clock import Clock
 from runtime.ids import Partition
 from runtime.logging import get_logger
-from workers.applying import Applier
+from workers.applying import Applier, is_divisible
 from workers.back_off import BackOff
 from workers.batch import Counts
 from workers.drained import Drained, Halt
@@ -138,7 +138,7 @@ class Projector:
                     return start
                 outcome = self._applier.apply(transaction, checkpoint, entries)
         except Exception as error:
-            if not entries or classify(error) == "transient":
+            if not entries or not is_divisible(error, entries):
                 raise
             halt = self._applier.isolate(partition, start, entries, counts, error)
             if halt is not None:

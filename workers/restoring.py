@@ -91,7 +91,7 @@ def restore(
     """
     restored = Restored()
     end: End | None = None
-    for batch in _batches(items):
+    for batch in _batches(items, at_once=pace.portion(_AT_ONCE)):
         first = batch[0]
         if isinstance(first, Checkpoint):
             restored.ends[first.partition] = first
@@ -107,14 +107,14 @@ def restore(
     return restored
 
 
-def _batches(items: Iterable[Item]) -> Iterator[Sequence[Item]]:
+def _batches(items: Iterable[Item], *, at_once: int) -> Iterator[Sequence[Item]]:
     """Give items of one kind and partition together, so many at once."""
 
     def kind(item: Item) -> tuple[type, int]:
         return type(item), item.place.partition if isinstance(item, Logged | Letter) else -1
 
     for (sort, _), same in groupby(items, kind):
-        most = _AT_ONCE if sort in (Logged, Letter) else 1
+        most = at_once if sort in (Logged, Letter) else 1
         batch: list[Item] = []
         for item in same:
             batch.append(item)

@@ -23,7 +23,8 @@ OLD = "read_model_old"
 _EXISTING = text(
     "SELECT nspname FROM pg_namespace WHERE nspname = ANY(CAST(:names AS text[])) ORDER BY nspname"
 )
-_LOCK = "LOCK TABLE {schema}.message IN ROW EXCLUSIVE MODE NOWAIT"
+_LOCK = "LOCK TABLE {schema}.message IN ROW EXCLUSIVE MODE"
+_LOCK_AT_ONCE = f"{_LOCK} NOWAIT"
 _REDACT = """
     UPDATE {schema}.message SET subject = NULL, body = NULL
     WHERE id = ANY(CAST(:ids AS uuid[]))
@@ -91,12 +92,17 @@ def _update(transaction: Connection, schema: str, sql: str, values: dict[str, An
 
 def _in_each(transaction: Connection, act: Callable[[str], None]) -> None:
     for schema in sorted(existing(transaction)):
+        # While the next one's indexes are made, live projection must not wait: the rebuild has yet
+        # to fold what is applied now. Nobody folds the old one again.
+        lock, harmless = {
+            NEXT: (_LOCK_AT_ONCE, (LockNotAvailable, UndefinedTable)),
+            OLD: (_LOCK, (UndefinedTable,)),
+        }[schema]
         try:
             with transaction.begin_nested():
-                transaction.execute(statement(_LOCK, schema))
+                transaction.execute(statement(lock, schema))
                 act(schema)
         except DBAPIError as error:
-            # Its indexes are being made, and the rebuild has yet to fold what is applied now; or
-            # it is being dropped. Live projection must wait for neither.
-            if not isinstance(error.orig, LockNotAvailable | UndefinedTable):
+            # UndefinedTable: it has just been dropped.
+            if not isinstance(error.orig, harmless):
                 raise

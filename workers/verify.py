@@ -70,11 +70,13 @@ class Verified:
         conversations: How many conversations.
         events: How many events took effect in them.
         differences: How many differences there were, by table.
+        rows: In how many rows, by table.
     """
 
     conversations: int = 0
     events: int = 0
     differences: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_clean(self) -> bool:
@@ -138,6 +140,9 @@ class Verification:
         counts = self.verified.differences
         for difference in found.differences:
             counts[difference.table] = counts.get(difference.table, 0) + 1
+        rows = {(each.table, *each.key.values()) for each in found.differences}
+        for table, *_ in rows:
+            self.verified.rows[table] = self.verified.rows.get(table, 0) + 1
 
 
 def _suspects(partition: Partition, pairs: Sequence[Pair]) -> Iterator[Suspects]:

@@ -37,6 +37,8 @@ def import_(file: str, *, rate: float | None, yes: bool, as_json: bool) -> None:
 
     Exit code 0: restored. 1: not empty, damaged, not confirmed, or something is away.
     """
+    if file == "-" and not yes:
+        raise click.UsageError("An export from standard input needs --yes: nothing can be asked.")
     state = connections.stack()
     engine = connections.writing(state)
     with _lines(file) as lines:
@@ -49,7 +51,7 @@ def import_(file: str, *, rate: float | None, yes: bool, as_json: bool) -> None:
         queued = connections.queue(state).numbers()
         with connections.one_line():
             again = prepare(engine, header, queued=queued, clock=utc_now)
-        with counting("Importing", header.events, rate=rate) as pace:
+        with counting("Importing", header.events, rate=rate, quiet=as_json) as pace:
             done = restore(engine, header, lines, clock=utc_now, pace=pace)
     told = {"events": done.events, "dead_letters": done.letters, "restored_before": done.known}
     if as_json:

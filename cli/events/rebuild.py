@@ -64,18 +64,16 @@ def rebuild(*, yes: bool, as_json: bool, **options: Any) -> None:
         rebuilt = _run(found, pace, options)
     _show(rebuilt, as_json=as_json)
     if not rebuilt.swapped and not rebuilt.compared.is_equal:
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _run(found: Engines, pace: Pace, options: dict[str, Any]) -> Rebuilt:
-    rate = options["rate"]
     work = Rebuild(
         found,
         pace=pace,
         clock=utc_now,
         jobs=options["jobs"],
-        # A slow pace is one of small steps, not of rare ones.
-        batch_size=min(_BATCH, int(rate)) if rate else _BATCH,
+        batch_size=pace.portion(_BATCH),
     )
     if options["rollback"]:
         return work.roll_back()

@@ -11,7 +11,6 @@ from cli.events import connections
 from cli.events.conversations import selecting, selection_of
 from cli.events.running import rate_option, working
 from workers.alone import alone
-from workers.replay import Replayed
 from workers.replay import replay as replay_all
 from workers.verify import Verification
 
@@ -47,30 +46,29 @@ def replay(*, rate: float | None, dry_run: bool, yes: bool, as_json: bool, **fil
         if dry_run:
             for _ in verification.run(pace):
                 pass
-            _show(
-                "would differ",
-                verification,
-                Replayed(rows=verification.verified.differences),
-                as_json=as_json,
-            )
+            rows = verification.verified.rows
+            _show(verification, rows, dry_run=True, as_json=as_json)
             return
         with alone(found.operator):
             replayed = replay_all(found.worker, verification, pace)
-    _show("mended", verification, replayed, as_json=as_json)
+    _show(verification, replayed.rows, dry_run=False, as_json=as_json)
 
 
-def _show(what: str, verification: Verification, replayed: Replayed, *, as_json: bool) -> None:
+def _show(
+    verification: Verification, rows: dict[str, int], *, dry_run: bool, as_json: bool
+) -> None:
     verified = verification.verified
     if as_json:
         shown = {
+            "dry_run": dry_run,
             "conversations": verified.conversations,
             "events": verified.events,
-            what.replace(" ", "_"): replayed.rows,
+            "rows": rows,
         }
         click.echo(json.dumps(shown))
         return
-    rows = ", ".join(f"{count:,} in {name}" for name, count in replayed.rows.items()) or "none"
+    told = ", ".join(f"{count:,} in {name}" for name, count in rows.items()) or "none"
     click.echo(
         f"{verified.conversations:,} conversations, {verified.events:,} events;"
-        f" rows {what}: {rows}."
+        f" rows {'that would be mended' if dry_run else 'mended'}: {told}."
     )

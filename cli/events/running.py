@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -91,19 +90,22 @@ def working(rate: float | None, *, quiet: bool) -> Iterator[tuple[Pace, Screen]]
         except (InterruptedWorkError, KeyboardInterrupt):
             progress.stop()
             click.echo("Stopped. What was done stays done: run it again to go on.", err=True)
-            sys.exit(INTERRUPTED)
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 @contextmanager
-def counting(title: str, total: int, *, rate: float | None = None) -> Iterator[Pace]:
+def counting(
+    title: str, total: int, *, rate: float | None = None, quiet: bool = False
+) -> Iterator[Pace]:
     """Do long work of one kind, whose length is known; see `working`.
 
     Args:
         title: What is done.
         total: How many events there are; 0 where nobody knows.
         rate: Events a second at most; None for no cap.
+        quiet: Show nothing meanwhile.
     """
-    with working(rate, quiet=False) as (pace, screen):
+    with working(rate, quiet=quiet) as (pace, screen):
         screen.step(title)
         if total:
             screen.expect(total)

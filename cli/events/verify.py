@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import click
@@ -42,7 +41,8 @@ def verify(
             return
         _report(verification, pace, screen, show_text=show_text, as_json=as_json)
     _summarise(verification.verified, as_json=as_json)
-    sys.exit(0 if verification.verified.is_clean else 1)
+    if not verification.verified.is_clean:
+        raise click.exceptions.Exit(1)
 
 
 def _count(verification: Verification, *, as_json: bool) -> None:

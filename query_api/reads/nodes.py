@@ -71,6 +71,8 @@ class Nodes:
     def _ask(self) -> Sequence[Node] | None:
         try:
             with self._engine.connect() as connection:
+                # Each time another one: a kept one answers when PGPool takes no new ones any more.
+                connection.detach()
                 rows = connection.exec_driver_sql("SHOW POOL_NODES")
                 return [{str(key): str(row[key]) for key in row} for row in rows.mappings()]
         except ProgrammingError as error:

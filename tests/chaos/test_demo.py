@@ -21,6 +21,7 @@ _VICTIMS = (
     "redis",
     "worker-1",
     "pgpool",
+    "pgpool_watch",
     "query_api",
     "query_stream",
     "nginx",
@@ -46,7 +47,7 @@ def test_the_demo_outlives_every_process_killed_in_turn(
     fragile: RunningStack, long_chat: Path
 ) -> None:
     victims = [one["name"] for one in fragile.status()["services"]]
-    assert set(victims) | {"pgpool"} == set(_VICTIMS)
+    assert set(victims) | {"pgpool", "pgpool_watch"} == set(_VICTIMS)
     command = [str(MESSAGING), "demo", "--json", "--file", str(long_chat)]
     with subprocess.Popen(
         command, env=fragile.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -261,6 +261,12 @@ def test_an_interrupted_import_goes_on_where_it_was(
     assert contents(empty.engine) == before
 
 
+def test_an_import_from_standard_input_cannot_ask(stack_of_servers: State) -> None:
+    refused = events("import", "-", stdin="y\n")
+    assert refused.exit_code == 2
+    assert "needs --yes" in refused.stderr
+
+
 def test_an_import_asks_first(
     history: list[Pair], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -168,13 +168,24 @@ def test_edit_retries_a_changed_copy_and_keeps_the_original(
     assert outcome_of(harness, held_up[1]) == ("applied", None)
 
 
+def _written(folder: Path, copy: str) -> Path:
+    file = folder / "copy.json"
+    file.write_text(copy)
+    return file
+
+
 def test_edit_takes_a_copy_from_stdin_and_may_leave_the_retry(
-    pair: Pair, held_up: list[Envelope]
+    pair: Pair, held_up: list[Envelope], tmp_path: Path
 ) -> None:
     copy = json.dumps(copy_of(held_up[1], data={"body": "second"}))
     arguments = ("edit", str(held_up[1].id), "--file", "-", "--yes", "--no-retry")
+    refused = events("dead-letters", *arguments[:-2], stdin=copy)
+    assert refused.exit_code == 2
+    assert "needs --yes" in refused.stderr
     result = events("dead-letters", *arguments, stdin=copy)
     assert "still parked" in result.stdout
+    again = told("dead-letters", *arguments[:3], str(_written(tmp_path, copy)), *arguments[4:])
+    assert (again["changed"], again["retried"]) == (True, False)
     assert pair.bodies() == ["first"]
     assert letters(*of(pair), "--causes")[0]["edited"]
     told("dead-letters", "retry", *of(pair))

@@ -66,6 +66,40 @@ def terminated(connection: Connection) -> None:
     connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
 
+_SLEEPY = """
+CREATE FUNCTION read_model.sleepy() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$;
+CREATE TRIGGER sleepy BEFORE INSERT ON read_model.message
+    FOR EACH ROW EXECUTE FUNCTION read_model.sleepy();
+"""
+
+
+def test_what_takes_too_long_at_once_is_applied_in_parts(
+    harness: Harness, pair: Pair, superuser: Engine, engine: Engine
+) -> None:
+    def hurry(connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL statement_timeout = '1s'")
+
+    with superuser.begin() as transaction:
+        transaction.exec_driver_sql(_SLEEPY)
+    event.listen(engine, "begin", hurry)
+    try:
+        for _ in range(8):
+            harness.append(pair.sent())
+        harness.drain_all()
+    finally:
+        event.remove(engine, "begin", hurry)
+        with superuser.begin() as transaction:
+            transaction.exec_driver_sql("DROP FUNCTION read_model.sleepy CASCADE")
+    rows = query(
+        harness,
+        "SELECT position, outcome FROM event_log.event WHERE conversation_id = :id"
+        ' ORDER BY "offset"',
+        id=pair.conversation,
+    )
+    assert [tuple(row) for row in rows] == [(number, "applied") for number in range(1, 9)]
+
+
 @pytest.mark.parametrize(
     ("provoke", "codes"),
     # Whether the last words of a backend arrive is chance.

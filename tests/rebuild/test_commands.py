@@ -92,7 +92,8 @@ def test_a_dry_run_counts(state: State, superuser: Engine) -> None:
     assert json.loads(events("verify", "--dry-run", "--json").stdout) == counted
     assert json.loads(events("replay", "--dry-run", "--json").stdout) == {
         **counted,
-        "would_differ": {"message": 1},
+        "dry_run": True,
+        "rows": {"message": 1},
     }
     assert json.loads(events("rebuild", "--dry-run", "--json").stdout) == {
         "events": 10,
@@ -137,6 +138,15 @@ def test_two_at_once_are_refused(state: State, engines: Engines, verb: str) -> N
 )
 def test_wrong_usage_exits_with_2(state: State, arguments: tuple[str, ...]) -> None:
     assert events(*arguments).exit_code == 2
+
+
+def test_a_dry_run_counts_rows_not_values(state: State, superuser: Engine) -> None:
+    tamper(superuser, "UPDATE read_model.message SET body = 'x', subject = 'y' WHERE body = 'two'")
+    assert json.loads(events("replay", "--dry-run", "--json").stdout)["rows"] == {"message": 1}
+    assert json.loads(events("verify", "--json").stdout.splitlines()[-1])["differences"] == {
+        "message": 2
+    }
+    assert json.loads(events("replay", "--yes", "--json").stdout)["rows"] == {"message": 1}
 
 
 def test_rebuild_asks_before_it_swaps(state: State, engines: Engines, superuser: Engine) -> None:
@@ -184,13 +194,19 @@ def folded(engines: Engines) -> int:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
+    ("number", "code", "rate"),
+    [
+        (signal.SIGINT, 130, "1"),
+        (signal.SIGINT, 130, "0.5"),
+        (signal.SIGTERM, 130, "1"),
+        (signal.SIGKILL, -signal.SIGKILL, "1"),
+    ],
 )
 def test_what_is_stopped_goes_on_where_it_was(
-    state: State, engines: Engines, number: signal.Signals, code: int
+    state: State, engines: Engines, number: signal.Signals, code: int, rate: str
 ) -> None:
     before = rows_of(engines.operator, "read_model")
-    running = command(state, "rebuild", "--yes", "--rate", "1", "--jobs", "1")
+    running = command(state, "rebuild", "--yes", "--rate", rate, "--jobs", "1")
     wait_until(lambda: folded(engines))
     running.send_signal(number)
     _, told = running.communicate(timeout=60)

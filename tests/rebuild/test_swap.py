@@ -23,6 +23,7 @@ from tests.projector.conftest import SETTINGS, Harness
 from tests.projector.test_model import Scenario, query
 from tests.rebuild.histories import HISTORY, perform, rows_of
 from tests.rebuild.test_rebuild import Interrupting, rebuild_of, run
+from tests.running_stack import wait_until
 from tests.servers import Servers
 from workers import rebuild as rebuilding
 from workers.alone import AnotherIsRunningError, Engines, alone
@@ -238,6 +239,23 @@ def test_a_spare_read_model_that_is_locked_stops_no_deletion(
         perform(harness, scenario, [("delete", 0, 0, "everyone")])
     assert len(query(harness, "SELECT FROM read_model.message WHERE deleted_at IS NOT NULL")) == 2
     assert run(engines).compared.is_equal
+
+
+def test_deleted_text_leaves_the_old_read_model_even_if_it_is_locked_for_a_moment(
+    harness: Harness, engines: Engines, superuser: Engine, scenario: Scenario
+) -> None:
+    perform(harness, scenario, [("send", 0, 1, SECRET, None)])
+    run(engines)
+    with superuser.connect() as connection, connection.begin() as transaction:
+        connection.execute(text(f"LOCK TABLE {OLD}.message IN SHARE MODE"))
+        deletion = [("delete", 0, -1, "everyone")]
+        worker = threading.Thread(target=perform, args=[harness, scenario, deletion])
+        worker.start()
+        waiting = "SELECT FROM pg_locks WHERE NOT granted AND mode = 'RowExclusiveLock'"
+        wait_until(lambda: query(harness, waiting))
+        transaction.rollback()
+    worker.join(60)
+    assert SECRET not in dump(superuser, OLD)
 
 
 def test_a_dead_letter_that_took_effect_behind_the_fold_is_in_the_new_read_model(

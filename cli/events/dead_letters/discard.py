@@ -17,6 +17,7 @@ from events.contracts.offsets import Offset
 from events.selection import all_letters
 from runtime.clock import utc_now
 from runtime.ids import Partition
+from workers.pace import Pace
 
 _AT_ONCE = 500
 
@@ -46,7 +47,8 @@ def discard(*, dry_run: bool, rate: float | None, yes: bool, as_json: bool, **na
     if events and not dry_run:
         if not yes:
             click.confirm(f"Give up {events:,} events for ever?", abort=True, err=True)
-        discarded = _discard(connections.writing(state), places, events, rate=rate)
+        with counting("Discarding", events, rate=rate, quiet=as_json) as pace:
+            discarded = _discard(connections.writing(state), places, pace)
     if as_json:
         click.echo(json.dumps({"dry_run": dry_run, "events": events, "discarded": discarded}))
     elif dry_run:
@@ -55,17 +57,14 @@ def discard(*, dry_run: bool, rate: float | None, yes: bool, as_json: bool, **na
         click.echo(f"Discarded {discarded:,} events.")
 
 
-def _discard(
-    engine: Engine, places: dict[Partition, list[Offset]], events: int, *, rate: float | None
-) -> int:
+def _discard(engine: Engine, places: dict[Partition, list[Offset]], pace: Pace) -> int:
     discarded = 0
-    at_once = _AT_ONCE if rate is None else max(1, min(_AT_ONCE, int(rate)))
-    with counting("Discarding", events, rate=rate) as pace:
-        for partition, offsets in places.items():
-            for start in range(0, len(offsets), at_once):
-                some = offsets[start : start + at_once]
-                with engine.begin() as transaction:
-                    checkpoints.await_lock(transaction, partition)
-                    discarded += parked.discard(transaction, partition, some, now=utc_now())
-                pace.done(len(some))
+    at_once = pace.portion(_AT_ONCE)
+    for partition, offsets in places.items():
+        for start in range(0, len(offsets), at_once):
+            some = offsets[start : start + at_once]
+            with engine.begin() as transaction:
+                checkpoints.await_lock(transaction, partition)
+                discarded += parked.discard(transaction, partition, some, now=utc_now())
+            pace.done(len(some))
     return discarded

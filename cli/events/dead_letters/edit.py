@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from io import BufferedReader
 from uuid import UUID
 
 import click
@@ -14,6 +13,7 @@ from cli.events import connections
 from cli.events.dead_letters.choosing import one
 from cli.events.dead_letters.retry import Report, run, show
 from cli.events.filters import Name
+from cli.events.running import counting
 from events import checkpoints, parked
 from events.changing import ChangeRefusedError, check_change
 from events.parked import Change
@@ -24,13 +24,15 @@ from workers.retry_plan import held
 
 @click.command()
 @click.argument("name", type=Name())
-@click.option("--file", type=click.File("rb"), help="The changed copy, as JSON; - for stdin.")
+@click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="The changed copy, as JSON; - for stdin.",
+)
 @click.option("--no-retry", is_flag=True, help="Only keep the copy; retry later.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
-def edit(
-    name: Place | UUID, *, file: BufferedReader | None, no_retry: bool, yes: bool, as_json: bool
-) -> None:
+def edit(name: Place | UUID, *, file: str | None, no_retry: bool, yes: bool, as_json: bool) -> None:
     """Change a parked event and retry its conversation; the original is kept.
 
     Without --file your editor opens, with what people wrote in it. Id, author, time, type and
@@ -39,6 +41,8 @@ def edit(
     Exit code 0: applied, or refused by a rule. 1: refused as a copy, not confirmed, or the retry
     failed: the copy is kept then.
     """
+    if file == "-" and not yes:
+        raise click.UsageError("A copy from standard input needs --yes: nothing can be asked.")
     state = connections.stack()
     engine = connections.reading(state)
     with connections.one_line(), engine.connect() as connection:
@@ -62,22 +66,31 @@ def edit(
         event_id=envelope.id,
     )
     _change(writer, wanted)
-    report = Report(dry_run=no_retry, conversations=0, events=0)
     if not no_retry:
-        with connections.one_line(), engine.connect() as connection:
-            conversations = held(connection, Selection(names=(letter.place,)))
-        report.conversations = len(conversations)
-        report.events = sum(conversation.events for conversation in conversations)
-        run(writer, conversations, report, rate=None)
-    elif not as_json:
+        _retry(engine, writer, letter.place, as_json=as_json)
+    elif as_json:
+        click.echo(json.dumps({"place": str(letter.place), "changed": True, "retried": False}))
+    else:
         click.echo(f"{letter.place} is changed and still parked.")
-        return
+
+
+def _retry(reader: Engine, writer: Engine, place: Place, *, as_json: bool) -> None:
+    with connections.one_line(), reader.connect() as connection:
+        conversations = held(connection, Selection(names=(place,)))
+    report = Report(
+        dry_run=False,
+        conversations=len(conversations),
+        events=sum(conversation.events for conversation in conversations),
+    )
+    with counting("Retrying", report.events, quiet=as_json) as pace:
+        run(writer, conversations, report, pace)
     show(report, as_json=as_json)
 
 
-def _copy(letter: Letter, file: BufferedReader | None) -> bytes:
+def _copy(letter: Letter, file: str | None) -> bytes:
     if file is not None:
-        return _compact(file.read())
+        with click.open_file(file, "rb") as opened:
+            return _compact(opened.read())
     try:
         readable = json.dumps(orjson.loads(letter.entry), indent=2, ensure_ascii=False)
     except orjson.JSONDecodeError:

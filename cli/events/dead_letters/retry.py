@@ -14,6 +14,7 @@ from cli.events.dead_letters.choosing import chosen, selected
 from cli.events.running import counting, rate_option
 from events.selection import Place, Selection, letters
 from runtime.clock import utc_now
+from workers.pace import Pace
 from workers.retries import AT_ONCE
 from workers.retry_plan import Held, held, retry_all
 
@@ -58,21 +59,21 @@ def retry(*, dry_run: bool, rate: float | None, as_json: bool, **named: Any) -> 
         events=sum(conversation.events for conversation in conversations),
     )
     if not dry_run:
-        run(connections.writing(state), conversations, report, rate=rate)
+        with counting("Retrying", report.events, rate=rate, quiet=as_json) as pace:
+            run(connections.writing(state), conversations, report, pace)
     show(report, as_json=as_json)
 
 
-def run(engine: Engine, conversations: list[Held], report: Report, *, rate: float | None) -> None:
+def run(engine: Engine, conversations: list[Held], report: Report, pace: Pace) -> None:
     """Retry `conversations` and write into `report` what became of them."""
-    at_once = AT_ONCE if rate is None else max(1, min(AT_ONCE, int(rate)))
-    with counting("Retrying", report.events, rate=rate) as pace:
-        steps = retry_all(engine, conversations, clock=utc_now, pace=pace, at_once=at_once)
-        for conversation, step in steps:
-            report.applied += step.applied
-            report.rejected += step.rejected
-            if step.failed is not None:
-                place = Place(conversation.partition, step.failed)
-                report.failed.append({"place": str(place), "reason": _reason(engine, place)})
+    at_once = pace.portion(AT_ONCE)
+    steps = retry_all(engine, conversations, clock=utc_now, pace=pace, at_once=at_once)
+    for conversation, step in steps:
+        report.applied += step.applied
+        report.rejected += step.rejected
+        if step.failed is not None:
+            place = Place(conversation.partition, step.failed)
+            report.failed.append({"place": str(place), "reason": _reason(engine, place)})
 
 
 def show(report: Report, *, as_json: bool) -> None:

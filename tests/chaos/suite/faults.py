@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import Random
-from threading import Thread
 
 import psycopg2
 from redis.exceptions import RedisError
@@ -114,18 +114,18 @@ def _flush_the_broker(victim: Victim, _traffic: Traffic, _random: Random) -> Non
 
 def _several(victim: Victim, traffic: Traffic, random: Random) -> None:
     chosen = random.sample(sorted(_TOGETHER), 4)
-    threads = [
-        Thread(target=_TOGETHER[kind], args=(victim, traffic, Random(random.random())))
-        for kind in chosen
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(chosen)) as pool:
+        harms = [
+            pool.submit(_TOGETHER[kind], victim, traffic, Random(random.random()))
+            for kind in chosen
+        ]
+    for harm in harms:
+        harm.result()
 
 
 _SERVICES = (
-    *("primary", "replica", "redis", "pgpool", "auth_api", "command_api", "query_api"),
+    *("primary", "replica", "redis", "pgpool", "auth_api", "command_api"),
+    *("query_api", "pgpool_watch"),
     *("query_stream", *_WORKERS, "beat", "flower", "nginx"),
 )
 _RESTARTED = ("redis", "primary")

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
+from messaging_client.errors import MessagingError
 from tests.chaos.suite.arming import Arms
 from tests.chaos.suite.audit import Findings, audit
 from tests.chaos.suite.faults import KINDS, NEEDS
@@ -104,8 +105,9 @@ def run(victim: Victim, plan: Plan, say: Callable[[str], None]) -> Result:
             campaign.send_the_rest()
         victim.stack.wait_ready(120)
         traffic.await_applied()
-    except AssertionError as error:
-        failures.append(str(error))
+    # What the client of the traffic says is a finding as well: the audit comes all the same.
+    except (AssertionError, MessagingError) as error:
+        failures.append(f"{type(error).__name__}: {error}")
     failures += traffic.failures
     return Result(
         findings=audit(traffic, victim.stack),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local_stack import accounts, environments, nginx, services, settings, status, templates
+from local_stack import accounts, environments, nginx, pgpool, services, settings, status, templates
 from local_stack.accounts import Account
 from local_stack.binaries import Binaries
 from local_stack.context import Context, PgpoolProgram
@@ -59,7 +59,7 @@ def test_only_braced_capitals_are_replaced(tmp_path: Path, monkeypatch: pytest.M
 def test_the_services_are_those_that_status_lists() -> None:
     assert [s.name for s in services.every(_context())] == list(services.NAMES)
     without = [s.name for s in services.every(_context(pgpool=False))]
-    assert without == [name for name in services.NAMES if name != "pgpool"]
+    assert without == [name for name in services.NAMES if name not in pgpool.NAMES]
 
 
 def test_supervisors_configuration_names_no_path_of_the_users() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import json
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from local_stack import leftovers, ports, processes
+from local_stack import leftovers, ports, processes, shared_memory
 from local_stack.leftovers import Group
 
 pytestmark = pytest.mark.unit
@@ -128,6 +129,29 @@ def test_nothing_is_remembered_of_a_damaged_memory(tmp_path: Path) -> None:
     assert leftovers.recall(tmp_path / "x.group") is None
     leftovers.end(tmp_path / "x.group")
     leftovers.end(tmp_path / "none.group")
+
+
+def _segments() -> set[int]:
+    rows = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return {int(row.split()[1]) for row in rows}
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_shared_memory_of_the_killed_is_given_back_unless_somebody_uses_it(used: bool) -> None:
+    before = _segments()
+    script = "import ctypes; print(ctypes.CDLL(None).shmget(0, 4096, 0o600))"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as creator:
+        assert creator.stdout is not None
+        segment = int(creator.stdout.read())
+    assert segment in _segments() - before
+    libc = ctypes.CDLL(None)
+    libc.shmat.restype = ctypes.c_void_p
+    address = libc.shmat(segment, None, 0) if used else None
+    assert shared_memory.release(creator.pid) == (0 if used else 1)
+    assert (segment in _segments()) is used
+    if used:
+        libc.shmdt(ctypes.c_void_p(address))
+        assert shared_memory.release(creator.pid) == 1
 
 
 def test_a_zombie_does_not_run() -> None:
