@@ -32,4 +32,5 @@ done >pool_passwd
 # Its console knows no other hash.
 printf 'admin:%s\n' "$(printf %s "$(cat /run/secrets/pgpool-admin)" | md5sum | cut -d ' ' -f 1)" >pcp.conf
 
+sh /ops/watch.sh /tmp/messaging/pgpool.pid &
 exec pgpool -n -D -f pgpool.conf -F pcp.conf -a pool_hba.conf
