@@ -48,7 +48,7 @@ write() {
 }
 
 follow() {
-    while sleep 1; do
+    while sleep 2; do
         if look_at_all; then
             write
             nginx -e stderr -p . -c nginx.conf -s reload || true

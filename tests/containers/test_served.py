@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import httpx
@@ -24,6 +25,17 @@ def test_flower_asks_for_its_password_and_shows_the_workers(project: Project) ->
     assert httpx.get(address).status_code == httpx.codes.UNAUTHORIZED
     auth = ("operator", project.secret("flower"))
     wait_until(lambda: len(httpx.get(address, auth=auth, timeout=30).json()) == 2)
+
+
+def test_an_operator_looks_at_queues_and_verifies(project: Project) -> None:
+    load = Load(project.served, people=2)
+    with load.running():
+        load.await_progress()
+    load.check()
+    operator = ("run", "--rm", "-T", "operator")
+    told = json.loads(project.compose(*operator, "events", "queues", "--json"))
+    assert len(told["partitions"]) == 16
+    assert project.compose(*operator, "events", "verify", "--json")
 
 
 def test_more_workers_and_more_apis_share_the_work(project: Project) -> None:
