@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from local_stack import ports
-from tests.running_stack import FAST, ServedStack
+from tests.running_stack import FAST, ServedStack, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 # Images are built and bases pulled on the way.
@@ -81,9 +81,15 @@ class Project:
         return self.compose("exec", "-T", service, "sh", "-euc", script)
 
     def crash(self, service: str) -> None:
-        """Kill the processes of a service's first container, as a crash does."""
+        """Kill the processes of a service's container, as a crash does, and see it restart."""
+        identity = self.compose("ps", "--quiet", service).split()[0]
+        before = self._restarts(identity)
         # All but the init process, which ends with them; the shell dies as well.
-        self.run("docker", "compose", "exec", "-T", service, "sh", "-c", "kill -9 -1", check=False)
+        self.run("docker", "exec", identity, "sh", "-c", "kill -9 -1", check=False)
+        wait_until(lambda: self._restarts(identity) > before)
+
+    def _restarts(self, identity: str) -> int:
+        return int(self.run("docker", "inspect", "-f", "{{.RestartCount}}", identity).stdout)
 
     def secret(self, name: str) -> str:
         """Return a secret's text."""

@@ -41,7 +41,8 @@ def test_only_nginx_has_an_open_port_and_only_one(project: Project) -> None:
 
 def test_no_process_runs_as_root_or_may_become_root(project: Project) -> None:
     for container in project.containers():
-        users = project.run("docker", "top", container["Id"], "-eo", "uid").stdout.split()[1:]
+        listed = project.run("docker", "top", container["Id"], "-eo", "uid,pid").stdout
+        users = {line.split()[0] for line in listed.splitlines()[1:]}
         assert users
         assert "0" not in users, service_of(container)
         host = container["HostConfig"]
