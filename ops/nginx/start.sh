@@ -5,7 +5,7 @@ set -eu
 . /ops/render.sh
 mkdir -p /tmp/messaging
 cd /tmp/messaging
-mkdir -p known optional html tmp/body tmp/proxy tmp/fastcgi tmp/uwsgi tmp/scgi
+mkdir -p known optional servers html tmp/body tmp/proxy tmp/fastcgi tmp/uwsgi tmp/scgi
 
 # Notes where a service is; returns whether that is new. One that vanished is still where it was.
 look() {
@@ -60,6 +60,15 @@ case $MESSAGING_PUBLIC_URL in
 https:*) export STRICT_TRANSPORT_SECURITY="max-age=31536000" ;;
 *) export STRICT_TRANSPORT_SECURITY="" ;;
 esac
+if [ "${MESSAGING_TLS:-}" = on ]; then
+    case $MESSAGING_PUBLIC_URL in
+    https:*) ;;
+    *) echo "MESSAGING_PUBLIC_URL=$MESSAGING_PUBLIC_URL is no https address: set it where NGINX has a certificate." >&2 && exit 1 ;;
+    esac
+    export PUBLIC_URL="$MESSAGING_PUBLIC_URL"
+    cp /ops/tls.conf optional/tls.conf
+    render /ops/redirect.conf >servers/redirect.conf
+fi
 export LISTEN=8080 ACCESS_LOG=/dev/stdout WORKERS=auto \
     STREAM_SILENCE=$((30 + 2 * ${MESSAGING_STREAM_HEARTBEAT:-15})) \
     AUTH_RATE="${MESSAGING_AUTH_RATE:-20}" AUTH_BURST="${MESSAGING_AUTH_BURST:-100}"
