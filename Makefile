@@ -2,10 +2,10 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-compose check chaos bench benchrebuild fuzz pins
+.PHONY: help up down status logs demo test test-long test-compose check chaos bench benchrebuild fuzz pins
 
 help: ## List these targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 up: ## Set up .venv and start everything on this machine
 	@scripts/set-up runtime
@@ -30,6 +30,10 @@ demo: ## Send the sample conversations through the running stack
 test: ## Run all tests
 	@scripts/set-up development
 	.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --max-worker-restart 0
+
+test-long: ## Run the tests that take minutes each: promotions, back-ups, more partitions, upgrades
+	@scripts/set-up development
+	.venv/bin/python -m pytest -m long
 
 check: ## Run linters, type checker and import rules, build the docs
 	@scripts/set-up development

@@ -83,42 +83,37 @@ class Accounts:
         return Credentials(account_id=AccountId(row.id), password_hash=row.password_hash)
 
     def replace_hash(self, credentials: Credentials, password_hash: str) -> None:
-        """Store another hash of the same password, unless the password has changed meanwhile."""
-        with self._engine.begin() as tx:
-            self.replace_hash_in(tx, credentials, password_hash)
-
-    def replace_hash_in(
-        self, tx: sa.Connection, credentials: Credentials, password_hash: str
-    ) -> bool:
-        """Store another hash; return False where these credentials are not the present ones."""
+        """Store another hash of the same password, unless it was replaced meanwhile."""
         table = identity.Account
-        replaced = tx.execute(
-            sa.update(table)
-            .where(
-                table.id == credentials.account_id,
-                table.password_hash == credentials.password_hash,
-                table.deleted_at.is_(None),
+        with self._engine.begin() as tx:
+            tx.execute(
+                sa.update(table)
+                .where(
+                    table.id == credentials.account_id,
+                    table.password_hash == credentials.password_hash,
+                    table.deleted_at.is_(None),
+                )
+                .values(password_hash=password_hash)
             )
-            .values(password_hash=password_hash)
-        )
-        return replaced.rowcount == 1
 
-    def delete_in(self, tx: sa.Connection, credentials: Credentials, now: datetime) -> bool:
-        """Delete the account; return False where these credentials are not the present ones.
+    def replace_password_in(
+        self, tx: sa.Connection, account_id: AccountId, password_hash: str
+    ) -> None:
+        """Store the hash of another password, for an account that `tx` holds."""
+        table = identity.Account
+        tx.execute(
+            sa.update(table).where(table.id == account_id).values(password_hash=password_hash)
+        )
+
+    def delete_in(self, tx: sa.Connection, account_id: AccountId, now: datetime) -> None:
+        """Delete an account that `tx` holds.
 
         Its names stay taken until all that it wrote is erased; its password goes at once.
         """
         table = identity.Account
-        deleted = tx.execute(
-            sa.update(table)
-            .where(
-                table.id == credentials.account_id,
-                table.password_hash == credentials.password_hash,
-                table.deleted_at.is_(None),
-            )
-            .values(deleted_at=now, password_hash="")
+        tx.execute(
+            sa.update(table).where(table.id == account_id).values(deleted_at=now, password_hash="")
         )
-        return deleted.rowcount == 1
 
 
 def email_key(email: str) -> str:

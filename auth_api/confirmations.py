@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from auth_api.accounts import Accounts, Credentials
+from auth_api.accounts import Accounts
 from auth_api.errors import PasswordWrongError
 from auth_api.failures import LoginFailures
 from auth_api.passwords import Passwords, normalised
+from auth_api.proofs import Proof
 from runtime.logging import get_logger
 from web.guard import Identity, TokenInvalidError
 
@@ -23,8 +24,8 @@ class Confirmations:
         self._passwords = passwords
         self._failures = failures
 
-    def confirm(self, who: Identity, password: str, *, address: str) -> Credentials:
-        """Return the credentials that were found right.
+    def confirm(self, who: Identity, password: str, *, address: str) -> Proof:
+        """Return the proof that who asks knows the password.
 
         Raises:
             PasswordWrongError: This is not the password.
@@ -32,6 +33,7 @@ class Confirmations:
             TooManyFailuresError: Too many wrong passwords were given, here or at logins.
             UnavailableError: A part is away; nothing was changed.
         """
+        typed = normalised(password)
         account = self._accounts.get(who.account_id)
         if account is None:
             raise _gone()
@@ -39,14 +41,14 @@ class Confirmations:
         with self._failures.attempt(username=account.username, address=address) as attempt:
             known = self._accounts.credentials(account.username)
             attempt.succeeded = self._passwords.matches(
-                normalised(password), known.password_hash if known is not None else None
+                typed, known.password_hash if known is not None else None
             )
         if known is None:  # Deleted while the password was looked at.
             raise _gone()
         if not attempt.succeeded:
             _log.warning("password.wrong", account=who.account_id, session=who.session_id)
             raise PasswordWrongError
-        return known
+        return Proof.of(known, typed, self._passwords)
 
 
 def _gone() -> TokenInvalidError:

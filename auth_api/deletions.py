@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from auth_api.accounts import Accounts
 from auth_api.confirmations import Confirmations
 from auth_api.errors import PasswordWrongError
+from auth_api.proofs import hold
 from auth_api.sessions import Sessions
 from database.models import identity
 from runtime.clock import Clock, utc_now
@@ -60,15 +61,16 @@ class Deletions:
             TooManyFailuresError: Too many wrong passwords were given, here or at logins.
             UnavailableError: A part is away; nothing was deleted. Repeat it.
         """
-        known = self._confirmations.confirm(who, password, address=address)
+        proof = self._confirmations.confirm(who, password, address=address)
         deletion = Deletion(event_id=new_erasure_id(), accepted_at=self._clock())
         with self._engine.begin() as tx:
-            deleted = self._accounts.delete_in(tx, known, deletion.accepted_at)
-            if deleted:
+            is_right = hold(tx, proof, shared=False)
+            if is_right:
+                self._accounts.delete_in(tx, who.account_id, deletion.accepted_at)
                 self._owe(tx, who, deletion, request_id)
                 self._sessions.forget_clients_in(tx, who.account_id)
                 self._sessions.end_in(tx, who.account_id)
-        if not deleted:
+        if not is_right:
             raise self._overtaken(who)
         _log.info("account.deleted", account=who.account_id, session=who.session_id)
         return deletion

@@ -16,6 +16,7 @@ from auth_api.errors import TooManyFailuresError
 from auth_api.settings import FailureLimits
 from runtime.errors import UnavailableError
 from runtime.logging import get_logger
+from runtime.meters import count
 
 _log = get_logger(__name__)
 
@@ -98,6 +99,7 @@ class LoginFailures:
             self._give_back(counters)
             if failed_enough or waited >= _PATIENCE_S:
                 _log.warning("login.limited", retry_after=retry_after)
+                count("messaging_logins_total", "limited")
                 raise TooManyFailuresError(retry_after)
             self._sleep(_PAUSE_S)
             waited += _PAUSE_S

@@ -6,9 +6,11 @@ from auth_api.accounts import Accounts, Credentials
 from auth_api.errors import LoginFailedError
 from auth_api.failures import LoginFailures
 from auth_api.passwords import Passwords, normalised
+from auth_api.proofs import Proof
 from auth_api.sessions import Client, Sessions
 from auth_api.tokens import Grant
 from runtime.logging import get_logger
+from runtime.meters import count
 from web.usernames import UsernameInvalidError, prepare_username
 
 _log = get_logger(__name__)
@@ -48,8 +50,10 @@ class Logins:
         account = credentials.account_id if credentials is not None else None
         if credentials is None or not attempt.succeeded:
             _log.warning("login.failed", account=account)
+            count("messaging_logins_total", "failed")
             raise LoginFailedError
-        grant = self._sessions.open(credentials, client)
+        grant = self._sessions.open(Proof.of(credentials, typed, self._passwords), client)
+        count("messaging_logins_total", "succeeded")
         _log.info("login.succeeded", account=account, session=grant.session_id)
         self._rehash(credentials, typed)
         return grant

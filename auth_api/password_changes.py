@@ -8,6 +8,7 @@ from auth_api.accounts import Accounts
 from auth_api.confirmations import Confirmations
 from auth_api.errors import PasswordWrongError
 from auth_api.passwords import OWN_NAME, Passwords, is_own_name
+from auth_api.proofs import hold
 from auth_api.sessions import Sessions
 from runtime.logging import get_logger
 from web.guard import Identity
@@ -44,13 +45,14 @@ class PasswordChanges:
             TooManyFailuresError: Too many wrong passwords were given, here or at logins.
             UnavailableError: A part is away; nothing was changed.
         """
-        known = self._confirmations.confirm(who, current, address=address)
+        proof = self._confirmations.confirm(who, current, address=address)
         account = self._accounts.get(who.account_id)
         if account is not None and is_own_name(new, account.username, account.email):
             raise InvalidFieldsError({"new_password": [OWN_NAME]})
         hashed = self._passwords.hash(new)
         with self._engine.begin() as tx:
-            if not self._accounts.replace_hash_in(tx, known, hashed):
+            if not hold(tx, proof, shared=False):
                 raise PasswordWrongError
+            self._accounts.replace_password_in(tx, who.account_id, hashed)
             self._sessions.end_in(tx, who.account_id, keep=who.session_id)
         _log.info("password.changed", account=who.account_id, session=who.session_id)

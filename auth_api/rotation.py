@@ -17,6 +17,7 @@ from database.models import identity
 from runtime.clock import Clock, utc_now
 from runtime.ids import AccountId, SessionId
 from runtime.logging import get_logger
+from runtime.meters import count
 
 _log = get_logger(__name__)
 
@@ -24,6 +25,7 @@ _log = get_logger(__name__)
 _KEPT_S = 60
 
 _Verdict = Literal["good", "ended", "replayed"]
+_COUNTED_AS = {"good": "succeeded", "ended": "ended", "replayed": "replayed"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +70,12 @@ class Rotation:
             now = self._clock()
             verdict = self._judge(tx, session, token_id, now)
             if verdict == "good":
-                return self._grant(tx, session, token_id, now)
-            if verdict == "replayed":
+                grant = self._grant(tx, session, token_id, now)
+            elif verdict == "replayed":
                 mark_ended(tx, now, identity.Session.id == session_id)
+        count("messaging_token_refreshes_total", _COUNTED_AS[verdict])
+        if verdict == "good":
+            return grant
         if verdict == "replayed":
             _log.warning("session.replayed", session=str(session_id))
         self._sessions.revoke([session_id])

@@ -58,7 +58,14 @@ class Services:
             engine, RevocationList(client), lifetimes=settings.lifetimes, clock=clock
         )
         failures = LoginFailures(client, settings.failures)
-        confirmations = Confirmations(accounts=accounts, passwords=passwords, failures=failures)
+        changes, deletions = _confirmed(
+            engine,
+            Confirmations(accounts=accounts, passwords=passwords, failures=failures),
+            accounts=accounts,
+            passwords=passwords,
+            sessions=sessions,
+            clock=clock,
+        )
         return cls(
             keys=keys,
             accounts=accounts,
@@ -68,32 +75,40 @@ class Services:
                 keys, issuer=settings.api.public_url, lifetimes=settings.lifetimes, clock=clock
             ),
             logins=Logins(
-                accounts=accounts,
-                passwords=passwords,
-                failures=failures,
-                sessions=sessions,
+                accounts=accounts, passwords=passwords, failures=failures, sessions=sessions
             ),
             rotation=Rotation(engine, sessions, lifetimes=settings.lifetimes, clock=clock),
-            password_changes=PasswordChanges(
-                engine,
-                accounts=accounts,
-                passwords=passwords,
-                confirmations=confirmations,
-                sessions=sessions,
-            ),
-            deletions=Deletions(
-                engine,
-                accounts=accounts,
-                confirmations=confirmations,
-                sessions=sessions,
-                clock=clock,
-            ),
+            password_changes=changes,
+            deletions=deletions,
             clock=clock,
         )
 
     def attach(self) -> dict[str, Services]:
         """Return what makes an app's `extensions` find these parts."""
         return {_EXTENSION: self}
+
+
+def _confirmed(
+    engine: sa.Engine,
+    confirmations: Confirmations,
+    *,
+    accounts: Accounts,
+    passwords: Passwords,
+    sessions: Sessions,
+    clock: Clock,
+) -> tuple[PasswordChanges, Deletions]:
+    """Return what is only done for who gives the password once more."""
+    changes = PasswordChanges(
+        engine,
+        accounts=accounts,
+        passwords=passwords,
+        confirmations=confirmations,
+        sessions=sessions,
+    )
+    deletions = Deletions(
+        engine, accounts=accounts, confirmations=confirmations, sessions=sessions, clock=clock
+    )
+    return changes, deletions
 
 
 def current_services() -> Services:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from auth_api.accounts import Credentials
 from auth_api.errors import LoginFailedError, SessionUnknownError
+from auth_api.proofs import Proof, hold
 from auth_api.settings import Lifetimes
 from auth_api.tokens import Grant
 from database.models import identity
@@ -62,8 +62,8 @@ class Sessions:
         self._lifetimes = lifetimes
         self._clock = clock
 
-    def open(self, credentials: Credentials, client: Client) -> Grant:
-        """Return the grant of a new session.
+    def open(self, proof: Proof, client: Client) -> Grant:
+        """Return the grant of a new session for who knew the password.
 
         Raises:
             LoginFailedError: The password was changed, or the account deleted, a moment ago.
@@ -73,7 +73,7 @@ class Sessions:
         expires_at = now + timedelta(seconds=self._lifetimes.session)
         row = {
             "id": session_id,
-            "account_id": credentials.account_id,
+            "account_id": proof.account_id,
             "created_at": now,
             "last_used_at": now,
             "expires_at": expires_at,
@@ -81,11 +81,14 @@ class Sessions:
             "address": client.address[:_LONGEST_TEXT],
         }
         with self._engine.begin() as tx:
-            _hold(tx, credentials)
-            self._forget_old_in(tx, credentials.account_id, now)
+            # A change of the password ends all sessions but one: a login that knew the old password
+            # must come wholly before it, and be ended, or not at all.
+            if not hold(tx, proof, shared=True):
+                raise LoginFailedError
+            self._forget_old_in(tx, proof.account_id, now)
             tx.execute(sa.insert(identity.Session).values(row))
             return Grant(
-                account_id=credentials.account_id,
+                account_id=proof.account_id,
                 session_id=session_id,
                 refresh_id=issue_refresh_token(tx, session_id, now),
                 ends_at=min(expires_at, now + timedelta(seconds=self._lifetimes.idle)),
@@ -200,20 +203,3 @@ def mark_ended(tx: sa.Connection, now: datetime, which: sa.ColumnElement[bool]) 
         .returning(session.id)
     )
     return [SessionId(session_id) for (session_id,) in ended]
-
-
-def _hold(tx: sa.Connection, credentials: Credentials) -> None:
-    # A change of the password ends all sessions but one: a login that knew the old password must
-    # come wholly before it, and be ended, or not at all.
-    account = identity.Account
-    held = tx.execute(
-        sa.select(account.id)
-        .where(
-            account.id == credentials.account_id,
-            account.password_hash == credentials.password_hash,
-            account.deleted_at.is_(None),
-        )
-        .with_for_update(read=True)
-    ).one_or_none()
-    if held is None:
-        raise LoginFailedError

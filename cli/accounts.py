@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
 
-from database.engines import create_engine_for
+from cli.events import connections
+from cli.events.filters import account_called
 from events import erasures
 from events.erasures import Order
 from local_stack import operating
@@ -19,8 +15,6 @@ from runtime import redis_client
 from runtime.clock import rfc3339
 from runtime.errors import MessagingError
 from runtime.revocations import ACCESS_LIFETIME_S, RevocationList
-
-_KNOWN = text("SELECT id FROM identity.directory WHERE username = :username")
 
 
 class AccountUnknownError(MessagingError):
@@ -46,16 +40,16 @@ def delete(username: str, *, yes: bool, as_json: bool) -> None:
     Exit code 0: deleted. 1: no such account, not confirmed, or something is away: run it again.
     2: wrong usage.
     """
-    state = operating.existing(os.environ)
-    engine = create_engine_for(operating.database(state), application_name="api-write", pool_size=1)
+    state = connections.stack()
+    engine = connections.reading(state)
     revocations = RevocationList(redis_client.connect(operating.redis(state)))
     lifetime = int(state.record.settings.get("MESSAGING_ACCESS_LIFETIME", ACCESS_LIFETIME_S))
-    with _transaction(engine) as transaction:
-        if transaction.execute(_KNOWN, {"username": username}).one_or_none() is None:
+    with connections.one_line(), engine.connect() as connection:
+        if account_called(connection, username) is None:
             raise _unknown(username)
     if not yes:
         click.confirm(f"Delete {username} and all that they wrote, for ever?", abort=True, err=True)
-    with _transaction(engine) as transaction:
+    with connections.one_line(), engine.begin() as transaction:
         order = erasures.order(transaction, username)
         if order is None:
             raise _unknown(username)
@@ -64,16 +58,6 @@ def delete(username: str, *, yes: bool, as_json: bool) -> None:
         for session in order.ended_sessions:
             revocations.revoke(session, lifetime=lifetime)
     _show(username, order, as_json=as_json)
-
-
-@contextmanager
-def _transaction(engine: Engine) -> Iterator[Connection]:
-    try:
-        with engine.begin() as transaction:
-            yield transaction
-    except DBAPIError as error:
-        reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
-        raise MessagingError(f"The database fails: {reason}: run it again.") from error
 
 
 def _unknown(username: str) -> AccountUnknownError:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+INTERRUPTED = 130
+
 
 class LazyGroup(click.Group):
     """Shows its verbs in the order given, and imports the one that is called."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
-from cli.lazy import LazyGroup
+from cli.lazy import INTERRUPTED, LazyGroup
 from local_stack.errors import explain
 from runtime.errors import MessagingError
+from runtime.words import printable
 
 # Verb: where it is. The order is that of --help.
 _VERBS = {
@@ -17,6 +19,9 @@ _VERBS = {
     "status": "cli.stack:status",
     "logs": "cli.stack:logs",
     "containers": "cli.containers:containers",
+    "stack": "cli.failover:stack",
+    "backup": "cli.backups:backup",
+    "restore": "cli.backups:restore",
     "accounts": "cli.accounts:accounts",
     "keys": "cli.keys:keys",
     "events": "cli.events.group:events",
@@ -24,7 +29,16 @@ _VERBS = {
 }
 
 
-@click.group(cls=LazyGroup, verbs=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
+class _Messaging(LazyGroup):
+    def invoke(self, ctx: click.Context) -> Any:
+        # To click an interruption is the same as "no" to a question, which is exit code 1.
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+@click.group(cls=_Messaging, verbs=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="messaging")
 def messaging() -> None:
     """Run and operate the messaging service."""
@@ -35,7 +49,7 @@ def main() -> None:
     try:
         messaging()
     except MessagingError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {printable(str(error))}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has had enough, as `head` does.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.resources
 import json
 import os
-import sys
 
 import click
 from rich.console import Console
@@ -13,6 +12,7 @@ from rich.markup import escape
 from rich.status import Status as Spinner
 from rich.table import Table
 
+from database.errors import reason_of
 from local_stack import logs as stack_logs
 from local_stack import stack
 from local_stack import status as stack_status
@@ -30,7 +30,7 @@ curl -s URL/command/v1/messages -H "Authorization: Bearer $TOKEN" \
 """
 
 
-class _Screen:
+class Screen:
     """Shows steps as a spinner on a terminal, as lines elsewhere; notes stay."""
 
     def __init__(self, console: Console, spinner: Spinner) -> None:
@@ -39,12 +39,14 @@ class _Screen:
         self._said: set[str] = set()
 
     def step(self, text: str) -> None:
+        """Show what is being done now."""
         self._spinner.update(escape(text))
         if not self._console.is_terminal and text not in self._said:
             self._said.add(text)
             self._console.print(text, markup=False, highlight=False)
 
     def note(self, text: str) -> None:
+        """Show what the user should know."""
         self._console.print(text, style="yellow", markup=False, highlight=False)
 
 
@@ -53,14 +55,18 @@ def up() -> None:
     """Start everything on this machine; harmless if it runs."""
     console = Console(stderr=True, soft_wrap=True)
     with console.status("Starting") as spinner:
-        state = stack.up(os.environ, schema(), _Screen(console, spinner))
+        state = stack.up(os.environ, schema(), Screen(console, spinner))
     _welcome(Console(soft_wrap=True), state)
 
 
 def schema() -> stack.Schema:
     """Return what belongs into the database."""
-    roles = importlib.resources.files("database") / "roles.sql"
-    return stack.Schema(roles_sql=roles.read_text(encoding="utf-8"), migrate=_migrate)
+    folder = importlib.resources.files("database")
+    return stack.Schema(
+        roles_sql=(folder / "roles.sql").read_text(encoding="utf-8"),
+        history_sql=(folder / "history.sql").read_text(encoding="utf-8"),
+        migrate=_migrate,
+    )
 
 
 def _migrate(url: str) -> None:
@@ -72,7 +78,7 @@ def _migrate(url: str) -> None:
     try:
         migrate.upgrade(url)
     except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0]
+        reason = reason_of(error)
         raise StackError(f"The migration failed: {reason}: mend that and run up again.") from error
 
 
@@ -99,7 +105,7 @@ def down() -> None:
     """Stop everything; data and secrets stay."""
     console = Console(stderr=True, soft_wrap=True)
     with console.status("Stopping") as spinner:
-        stopped = stack.down(os.environ, _Screen(console, spinner))
+        stopped = stack.down(os.environ, Screen(console, spinner))
     Console().print("Stopped." if stopped else "Nothing was running.")
 
 
@@ -112,7 +118,7 @@ def status(*, as_json: bool) -> None:
         click.echo(json.dumps(current.as_dict(), indent=2))
     else:
         _show(current)
-    sys.exit(0 if current.all_run else 1)
+    raise click.exceptions.Exit(0 if current.all_run else 1)
 
 
 def _show(current: stack_status.Status) -> None:

@@ -10,6 +10,7 @@ from redis import Redis
 
 from command_api.directory import Directory
 from command_api.handlers.context import Tools
+from command_api.last_known import LastKnownNames
 from command_api.outcomes import QueryApi
 from command_api.problems import STATUSES
 from command_api.routes.batch import batch
@@ -93,7 +94,7 @@ def _tools(settings: CommandSettings, client: Redis) -> Tools:
     celery.conf.broker_transport_options |= _IMPATIENT
     return Tools(
         queue=EventQueue(client, settings.queue),
-        directory=Directory(engine),
+        directory=Directory(engine, LastKnownNames(client)),
         tokens=ConsistencyTokens(settings.consistency_key),
         rate=settings.rate,
         wake=partial(wake_projector, celery),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ARRAY, Engine, Text, bindparam, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from command_api.last_known import LastKnownNames
 from runtime.errors import MessagingError, UnavailableError
 from runtime.ids import AccountId
 from runtime.logging import get_logger
@@ -63,19 +64,25 @@ class Directory:
     """Finds accounts by username: in memory, else in the view `identity.directory`.
 
     What is remembered is at most a minute old, unless the database is away: then an old answer is
-    better than none, for commands are accepted all the same. A name that nobody has is not
-    remembered, so that an account is found as soon as it is registered.
+    better than none, for commands are accepted all the same, and what any process was told last
+    goes before what this one remembers. A name that nobody has is not remembered, so that an
+    account is found as soon as it is registered.
     """
 
     def __init__(
         self,
         engine: Engine,
+        last_known: LastKnownNames,
         *,
         most: int = MOST_NAMES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read through `engine`, which must lead to the primary; remember `most` names."""
+        """Read through `engine`, which must lead to the primary; remember `most` names.
+
+        Whatever is read is kept in `last_known` too, which is asked while the primary is away.
+        """
         self._engine = engine
+        self._last_known = last_known
         self._most = most
         self._clock = clock
         # Of each prepared name the account and when it was read, the longest unread first.
@@ -92,6 +99,8 @@ class Directory:
         if missing:
             complete = self._read(missing)
             found |= self._remembered(missing)
+            if not complete:
+                found |= self._last_known.find(missing)
         return Accounts(
             ids={name: found[stored] for name, stored in prepared.items() if stored in found},
             complete=complete,
@@ -132,6 +141,7 @@ class Directory:
         if not wanted:
             return
         found = _select(self._engine, wanted)
+        self._last_known.keep(wanted, found)
         for name in wanted:
             self._known.pop(name, None)
             if name in found:

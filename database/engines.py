@@ -62,11 +62,19 @@ def create_engine_for(
             "keepalives_interval": 2,
             "keepalives_count": 3,
             "tcp_user_timeout": 15_000,
+            **_limits(settings),
         },
     )
     if as_role is not None:
         event.listen(engine, "connect", lambda connection, _: _become(connection, as_role))
     return engine
+
+
+def _limits(settings: DatabaseSettings) -> dict[str, str]:
+    if not settings.statement_seconds:
+        return {}
+    # In the startup packet, which PGPool hands on to whichever node it chooses.
+    return {"options": f"-c statement_timeout={settings.statement_seconds}s"}
 
 
 def _become(connection: Any, role: str) -> None:

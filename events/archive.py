@@ -1,6 +1,7 @@
 """The event log as CloudEvents, one JSON object a line: what `export` writes and `import` reads.
 
-The first line says what follows, the last one that nothing is missing. In between, by partition:
+The first line says what follows, the last one that nothing is missing or altered. In between, by
+partition:
 its checkpoint, its events in order, its dead letters. Extension attributes hold what the log adds
 to an event.
 """
@@ -20,16 +21,17 @@ from events.checkpoints import Checkpoint
 from events.contracts.base import PoisonEventError
 from events.contracts.envelope import READERS, read_event
 from events.contracts.offsets import Offset
-from events.selection import Letter, Logged, Place
+from events.letters import Letter
+from events.selection import Logged, Place
 from runtime.clock import parse_rfc3339, rfc3339
 from runtime.errors import MessagingError
 from runtime.ids import Partition
 
 _SOURCE = "/event-log/v1"
-HEADER = "messaging.export.begun.v1"
+HEADER = "messaging.export.begun.v2"
 CHECKPOINT = "messaging.export.checkpoint.v1"
 DEAD_LETTER = "messaging.export.dead-letter.v1"
-END = "messaging.export.ended.v1"
+END = "messaging.export.ended.v2"
 
 
 class ArchiveError(MessagingError):
@@ -57,10 +59,11 @@ class Header:
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """How many events and dead letters lie before the last line."""
+    """How many events and dead letters lie before the last line, and the SHA-256 of all lines."""
 
     events: int
     letters: int
+    sha256: str
 
 
 Item = Header | Checkpoint | Logged | Letter | End
@@ -103,7 +106,7 @@ def letter_line(letter: Letter) -> bytes:
 
 def end_line(header: Header, end: End) -> bytes:
     """Return the last line."""
-    data = {"events": end.events, "dead_letters": end.letters}
+    data = {"events": end.events, "dead_letters": end.letters, "sha256": end.sha256}
     return _line(f"{header.id}/end", END, header.made_at, data)
 
 
@@ -144,6 +147,8 @@ def read_line(line: bytes) -> Item:
     try:
         attributes = orjson.loads(line)
         ours = attributes.get("source") == _SOURCE
+        if ours and attributes["type"] not in _READ:
+            raise ArchiveError(f"Another release made it: this one reads no {attributes['type']}.")
         return _READ[attributes["type"]](attributes) if ours else _read_event(attributes)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArchiveError(f"A line is not one of an export: {error!r}.") from error
@@ -213,7 +218,9 @@ def _read_letter(attributes: Mapping[str, Any]) -> Letter:
 
 def _read_end(attributes: Mapping[str, Any]) -> End:
     data = attributes["data"]
-    return End(events=int(data["events"]), letters=int(data["dead_letters"]))
+    return End(
+        events=int(data["events"]), letters=int(data["dead_letters"]), sha256=str(data["sha256"])
+    )
 
 
 def _read_event(attributes: Mapping[str, Any]) -> Logged:

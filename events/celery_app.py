@@ -19,6 +19,8 @@ from runtime.settings import BrokerSettings
 
 PROJECT = "project"
 SWEEP = "sweep"
+CANARY = "canary"
+# Of all that beat asks for.
 SWEEP_QUEUE = "sweeps"
 _log = get_logger(__name__)
 
@@ -60,7 +62,6 @@ def create_celery(broker: BrokerSettings, *, partitions: int) -> Celery:
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
-        # A wake-up that nobody took in this time has been repeated by the sweep.
         task_send_sent_event=False,
         worker_send_task_events=True,
         worker_prefetch_multiplier=1,
@@ -91,6 +92,7 @@ def wake_projector(app: Celery, partition: Partition, event: EventId | None) -> 
             PROJECT,
             args=[partition, str(event) if event else None],
             queue=queue_of(partition),
+            # What nobody took in this time has been repeated by the sweep.
             expires=60,
             retry=False,
         )

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import orjson
-
 from events.contracts.base import PoisonEventError
-from events.contracts.envelope import Envelope
+from events.contracts.envelope import Envelope, attributes_of, kind_of
 from runtime.errors import MessagingError
 from runtime.ids import Partition, partition_of_message
 
@@ -41,11 +36,11 @@ def check_change(
         envelope = Envelope.decode(changed)
     except PoisonEventError as error:
         raise ChangeRefusedError(f"The changed copy cannot be read: {error}.") from error
-    was, now = _attributes(original), _attributes(changed)
+    was, now = attributes_of(original), attributes_of(changed)
     for name in _KEPT:
         if name in was and was[name] != now.get(name):
             raise ChangeRefusedError(f"The changed copy has another {name}: leave it as it was.")
-    if "type" in was and _kind(was["type"]) != _kind(now["type"]):
+    if "type" in was and kind_of(was["type"]) != kind_of(now["type"]):
         raise ChangeRefusedError("The changed copy has another type: leave it as it was.")
     if str(envelope.event.partition_key) != was.get("partitionkey", now.get("partitionkey")):
         raise ChangeRefusedError("The changed copy belongs to another conversation or message.")
@@ -62,15 +57,3 @@ def _partitions(envelope: Envelope, partitions: int) -> set[Partition]:
         return {envelope.event.partition(partitions)} | later
     except ValueError as error:
         raise ChangeRefusedError(f"The changed copy belongs nowhere: {error}.") from error
-
-
-def _attributes(entry: bytes) -> Mapping[str, Any]:
-    try:
-        attributes = orjson.loads(entry)
-    except orjson.JSONDecodeError:
-        return {}
-    return attributes if isinstance(attributes, dict) else {}
-
-
-def _kind(type_name: object) -> str:
-    return str(type_name).rpartition(".v")[0]

@@ -54,6 +54,10 @@ _PARKED_KEYS = text(
     WHERE d.partition = :partition AND d.state = 'parked'
     """
 )
+_COUNT_PARKED = text(
+    "SELECT partition, count(*) FROM event_log.dead_letter WHERE state = 'parked'"
+    " GROUP BY partition"
+)
 # The account's id in an entry says only that it may be theirs: they may be the recipient.
 _NAMING = text(
     """
@@ -92,6 +96,11 @@ def park(
             for letter in letters
         ]
         transaction.execute(_PARK, values)
+
+
+def count_parked(connection: Connection) -> dict[Partition, int]:
+    """Return how many events are parked in each partition that has any."""
+    return {Partition(row[0]): row[1] for row in connection.execute(_COUNT_PARKED)}
 
 
 def parked_keys(transaction: Connection, partition: Partition) -> set[UUID]:

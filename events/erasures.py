@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from events.contracts.accounts import AccountDeleted, OrderedBy
 from events.contracts.envelope import Envelope
@@ -112,9 +113,28 @@ _DELETED = text(
     WHERE account_id = ANY(CAST(:accounts AS uuid[])) AND partition = :partition
     """
 )
+# Only where the database lost what auth_api wrote, while the queue kept the events.
+_RETURNED = text(
+    """
+    SELECT a.username FROM identity.directory AS a
+    WHERE EXISTS (SELECT FROM event_log.deleted_account AS d WHERE d.account_id = a.id)
+    ORDER BY a.username
+    """
+)
 _ORDER = text(
     "SELECT account_id, requested_at, ended_sessions"
     " FROM identity.delete_by_operator(:username, :event_id)"
+)
+_MISSING = text(
+    """
+    SELECT e.account_id, e.event_id, e.requested_at, e.ordered_by, e.request_id
+    FROM identity.erasure AS e
+    WHERE NOT EXISTS (
+        SELECT FROM event_log.deleted_account AS d
+        WHERE d.account_id = e.account_id AND d.partition = :partition
+    )
+    ORDER BY e.requested_at, e.account_id
+    """
 )
 _FORGET = text("SELECT identity.forget_erased()")
 
@@ -139,16 +159,23 @@ def order(transaction: Connection, username: str) -> Order | None:
 def owed(connection: Connection, epoch: Epoch) -> list[Erasure]:
     """Return erasures that are not queued in `epoch`, the oldest first, a hundred at most."""
     rows = connection.execute(_OWED, {"epoch": epoch, "limit": _AT_ONCE})
-    return [
-        Erasure(
-            account_id=AccountId(row.account_id),
-            event_id=EventId(row.event_id),
-            requested_at=row.requested_at,
-            ordered_by=row.ordered_by,
-            request_id=row.request_id,
-        )
-        for row in rows
-    ]
+    return list(map(_erasure, rows))
+
+
+def missing(connection: Connection, partition: Partition) -> list[Erasure]:
+    """Return the erasures of which `partition` knows nothing, done or not, the oldest first."""
+    rows = connection.execute(_MISSING, {"partition": partition})
+    return list(map(_erasure, rows))
+
+
+def _erasure(row: Row[*tuple[Any, ...]]) -> Erasure:
+    return Erasure(
+        account_id=AccountId(row.account_id),
+        event_id=EventId(row.event_id),
+        requested_at=row.requested_at,
+        ordered_by=row.ordered_by,
+        request_id=row.request_id,
+    )
 
 
 def note_queued(
@@ -181,3 +208,8 @@ def deleted_among(
         return set()
     values = {"accounts": list(accounts), "partition": partition}
     return {AccountId(found) for found in transaction.execute(_DELETED, values).scalars()}
+
+
+def returned(connection: Connection) -> list[str]:
+    """Return the names of accounts that live although their deletion was applied."""
+    return list(connection.execute(_RETURNED).scalars())

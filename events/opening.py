@@ -2,7 +2,8 @@
 
 A Redis that was lost, replaced or put back to an older state would hand out offsets that count as
 applied already. It does not know the epoch that Postgres knows, so appends are refused until the
-streams have been raised to the checkpoints, under a new epoch.
+streams have been raised to the checkpoints, under a new epoch. While an export is imported, nothing
+opens: what was accepted then would lie below the checkpoints that are still to come.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, text
 
-from events import checkpoints
+from events import checkpoints, pauses
 from events.checkpoints import Checkpoint
 from events.queue import EventQueue
 from runtime.clock import Clock
@@ -26,6 +27,7 @@ _CREATE = text(
 )
 _LOCK = text("SELECT epoch, partitions FROM event_log.queue_epoch WHERE id = 1 FOR UPDATE")
 _READ = text("SELECT epoch FROM event_log.queue_epoch WHERE id = 1")
+_FORGET = text("UPDATE event_log.queue_epoch SET epoch = epoch + 1 WHERE id = 1")
 _UPDATE = text("UPDATE event_log.queue_epoch SET epoch = :epoch, opened_at = :now WHERE id = 1")
 
 
@@ -34,7 +36,7 @@ class PartitionCountError(SettingsError):
 
 
 def ensure_open(queue: EventQueue, engine: Engine, *, clock: Clock) -> list[Checkpoint]:
-    """Open the event queue unless it is open; return the checkpoints.
+    """Open the event queue unless it is open, or an import stands; return the checkpoints.
 
     Raises:
         PartitionCountError: The setting was changed although events exist.
@@ -45,6 +47,11 @@ def ensure_open(queue: EventQueue, engine: Engine, *, clock: Clock) -> list[Chec
         if len(known) == len(queue.partitions) and _is_open(queue, transaction, known):
             return known
         return _open(queue, transaction, clock)
+
+
+def hold(transaction: Connection) -> None:
+    """Keep every worker from opening the event queue until the transaction ends."""
+    transaction.execute(_LOCK)
 
 
 def _is_open(queue: EventQueue, transaction: Connection, known: Sequence[Checkpoint]) -> bool:
@@ -64,10 +71,14 @@ def _open(queue: EventQueue, transaction: Connection, clock: Clock) -> list[Chec
     if row.partitions != count:
         raise PartitionCountError(
             f"MESSAGING_EVENT_PARTITIONS={count}, but the events were queued in {row.partitions} "
-            f"partitions: set it back to {row.partitions}."
+            f"partitions: set it back to {row.partitions}, or change the number of partitions with "
+            "messaging events repartition."
         )
     checkpoints.create(transaction, queue.partitions, now=now)
     known = checkpoints.read_all(transaction)
+    if any(pauses.is_import(checkpoint.paused) for checkpoint in known):
+        _log.info("queue.kept_closed", reason=known[0].paused)
+        return known
     if _is_open(queue, transaction, known):  # Another worker was faster.
         return known
     before = queue.epoch()

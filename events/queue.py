@@ -27,6 +27,7 @@ from events.append import (
 )
 from events.contracts.envelope import Envelope
 from events.contracts.offsets import START, Offset
+from events.measures import measured
 from runtime.ids import AccountId, Epoch, Partition
 from runtime.settings import QueueSettings
 
@@ -76,9 +77,11 @@ class EventQueue:
             QueueUnavailableError: Redis is away, full, read-only or not opened yet.
         """
         placed = [(self.partition_of(e), e.encode()) for e in envelopes]
-        with _unavailable_instead():
-            answer = self._redis.fcall("append", *append_arguments(placed, intake, self._settings))
-        return read_answer(answer, intake.receipt)
+        arguments = append_arguments(placed, intake, self._settings)
+        with measured([envelope.event.type_name() for envelope in envelopes]) as measures:
+            with _unavailable_instead():
+                answer = self._redis.fcall("append", *arguments)
+            return measures.of(read_answer(answer, intake.receipt))
 
     def recall(self, account: AccountId, idempotency: Idempotency) -> Appended | None:
         """Return what the command of this key was answered; None where the key is free.

@@ -1,12 +1,9 @@
-"""Reads the event log back, in order and in portions, and chooses what to read by filters."""
+"""Reads the event log back, in order and in portions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection, Row, text
@@ -14,28 +11,18 @@ from sqlalchemy import Connection, Row, text
 from events.contracts.base import PoisonEventError
 from events.contracts.envelope import Envelope, read_event
 from events.contracts.offsets import START, Offset
-from events.contracts.outcomes import Outcome
 from events.log import Recorded
+from events.selection import Logged
 from runtime.ids import AccountId, ConversationId, EventId, Partition
 
 # Of the longest messages so many bytes are read at once, at least one event.
 _PORTION_BYTES = 2 * 1024 * 1024
-# A filter that is not given is null.
 _READ = text(
     """
     SELECT "offset", id, type, conversation_id, actor_id, position, outcome, reason,
         CAST(data AS text) AS data, request_id, traceparent, occurred_at
     FROM event_log.event
-    WHERE partition = :partition AND "offset" > :after
-        AND (CAST(:since AS timestamptz) IS NULL OR occurred_at >= :since)
-        AND (CAST(:until AS timestamptz) IS NULL OR occurred_at < :until)
-        AND (CAST(:types AS text[]) IS NULL OR type = ANY(CAST(:types AS text[]))
-            OR regexp_replace(type, '\\.v[0-9]+$', '') = ANY(CAST(:types AS text[])))
-        AND (CAST(:accounts AS text[]) IS NULL OR actor_id = ANY(CAST(:accounts AS uuid[]))
-            OR data ->> 'recipient_id' = ANY(CAST(:accounts AS text[])))
-        AND (CAST(:conversations AS uuid[]) IS NULL
-            OR conversation_id = ANY(CAST(:conversations AS uuid[])))
-        AND (CAST(:outcomes AS text[]) IS NULL OR outcome = ANY(CAST(:outcomes AS text[])))
+    WHERE partition = :partition AND "offset" > :after AND outcome = 'applied'
     ORDER BY "offset" LIMIT :limit
     """
 )
@@ -65,78 +52,22 @@ _ACCOUNTS = text(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """Which events of the log are meant: those that pass every filter given.
-
-    Attributes:
-        partitions: Of these partitions; empty: of all.
-        since: Accepted then or later.
-        until: Accepted before.
-        types: Of these types: `message.sent.v1`, or `message.sent` for all its versions.
-        accounts: By one of these accounts, or sent to it.
-        conversations: Of these conversations.
-        outcomes: Of which this became.
-    """
-
-    partitions: tuple[Partition, ...] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-    types: tuple[str, ...] = ()
-    accounts: tuple[AccountId, ...] = ()
-    conversations: tuple[ConversationId, ...] = ()
-    outcomes: tuple[Outcome, ...] = ()
-
-    @property
-    def chooses_events(self) -> bool:
-        """Whether a filter speaks of single events, not of conversations as a whole."""
-        return bool(self.since or self.until or self.types or self.outcomes)
-
-    @property
-    def is_whole_partitions(self) -> bool:
-        """Whether no filter but that of partitions is given."""
-        return not (self.chooses_events or self.accounts or self.conversations)
-
-    def parameters(self) -> dict[str, Any]:
-        """Return the filters for a statement: null where one is not given."""
-        return {
-            "partitions": list(self.partitions) or None,
-            "since": self.since,
-            "until": self.until,
-            "types": list(self.types) or None,
-            "accounts": [str(account) for account in self.accounts] or None,
-            "conversations": list(self.conversations) or None,
-            "outcomes": list(self.outcomes) or None,
-        }
-
-
-EVERYTHING = Selection()
-APPLIED = Selection(outcomes=("applied",))
-
-
-def read(
-    connection: Connection,
-    partition: Partition,
-    *,
-    after: Offset = START,
-    limit: int = 1_000,
-    selection: Selection = EVERYTHING,
+def read_applied(
+    connection: Connection, partition: Partition, *, after: Offset = START, limit: int = 1_000
 ) -> list[Recorded]:
-    """Return the next events of a partition behind `after`, in order; none at the end.
+    """Return what took effect next in a partition behind `after`, in order; none at the end.
 
     Args:
         connection: To a node that has the log.
         partition: Whose events.
         after: Return later ones alone.
         limit: At most so many, fewer of long messages.
-        selection: Only these.
 
     Raises:
         PoisonEventError: One is of no known contract, or its payload was not kept.
     """
     values = {"partition": partition, "after": after.sortable(), "limit": limit}
-    rows = connection.execute(_READ, {**selection.parameters(), **values})
-    return [_recorded(row) for row in _portion(rows.all())]
+    return [_read(row) for row in _portion(connection.execute(_READ, values).all())]
 
 
 def read_conversations(
@@ -146,9 +77,9 @@ def read_conversations(
     *,
     limit: int,
 ) -> Iterator[list[Recorded]]:
-    """Yield, portion by portion, all that took effect in conversations of a partition; see `read`.
+    """Yield, portion by portion, all that took effect in conversations of a partition.
 
-    That includes the deletion of an account of theirs.
+    That includes the deletion of an account of theirs. See `read_applied`.
     """
     chosen: dict[str, Any] = {"conversations": list(conversations), "partition": partition}
     accounts = list(connection.execute(_ACCOUNTS, chosen).scalars())
@@ -158,7 +89,7 @@ def read_conversations(
         rows = connection.execute(_READ_CONVERSATIONS, {**chosen, **values}).all()
         if not rows:
             return
-        portion = [_recorded(row) for row in _portion(rows)]
+        portion = [_read(row) for row in _portion(rows)]
         yield portion
         after = portion[-1].offset
 
@@ -173,24 +104,33 @@ def _portion(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     return taken
 
 
-def _recorded(row: Row[Any]) -> Recorded:
-    payload = orjson.loads(row.data)
+def recorded(row: Row[Any] | Logged, *, offset: Offset, payload: dict[str, Any]) -> Recorded:
+    """Return the event of a row of the log.
+
+    Args:
+        row: Its columns.
+        offset: Its place in its partition.
+        payload: Its own fields.
+
+    Raises:
+        PoisonEventError: It is of no known contract, or its payload was not kept.
+    """
     try:
         event = read_event(row.type, payload)
     except PoisonEventError as error:
         raise PoisonEventError(f"event {row.id} of the log: {error}") from error
-    envelope = Envelope(
-        id=EventId(row.id),
-        event=event,
-        actor_id=AccountId(row.actor_id),
-        occurred_at=row.occurred_at,
-        request_id=row.request_id,
-        traceparent=row.traceparent,
-    )
+    conversation = row.conversation_id
     return Recorded(
-        offset=Offset.parse(row.offset),
-        envelope=envelope,
-        conversation_id=_conversation(row.conversation_id),
+        offset=offset,
+        envelope=Envelope(
+            id=EventId(row.id),
+            event=event,
+            actor_id=AccountId(row.actor_id),
+            occurred_at=row.occurred_at,
+            request_id=row.request_id,
+            traceparent=row.traceparent,
+        ),
+        conversation_id=None if conversation is None else ConversationId(conversation),
         outcome=row.outcome,
         position=row.position,
         reason=row.reason,
@@ -198,5 +138,5 @@ def _recorded(row: Row[Any]) -> Recorded:
     )
 
 
-def _conversation(found: UUID | None) -> ConversationId | None:
-    return None if found is None else ConversationId(found)
+def _read(row: Row[Any]) -> Recorded:
+    return recorded(row, offset=Offset.parse(row.offset), payload=orjson.loads(row.data))

@@ -1,46 +1,70 @@
-"""Selects events and dead letters for operators: filters, pages, the rows as they see them."""
+"""Selects events of the log for operators: filters, pages, the rows as they see them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, RowMapping, Select, bindparam, select, text
 
+from database.models import LoggedEvent
 from events.contracts.offsets import START, Offset
+from events.contracts.outcomes import Outcome
 from runtime.ids import AccountId, ConversationId, Partition
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What an operator asks for; None and () mean: whatever.
+    """Which events of the log are meant: those that pass every filter given.
 
     Attributes:
-        partitions: In these partitions.
-        since: Not before: of an event when it was accepted, of a dead letter when it was parked.
-        until: Before.
-        type_name: Of this type, with version or without.
-        account: By this account.
-        conversation: In this conversation.
-        status: Of an event its outcome, of a dead letter its state.
-        reason: Of dead letters: whose reason holds this text, in whatever case.
-        names: Of dead letters: these, by place or event id.
-        causes: Of dead letters: those that were tried, not those that wait behind them.
+        partitions: Of these partitions; empty, as everywhere here: of all.
+        since: Accepted then or later.
+        until: Accepted before.
+        types: Of these types: `message.sent.v1`, or `message.sent` for all its versions.
+        accounts: By one of these accounts, or sent to it.
+        actors: By one of these accounts; the log has an index for it.
+        conversations: Of these conversations.
+        outcomes: Of which this became.
     """
 
-    partitions: tuple[int, ...] = ()
+    partitions: tuple[Partition, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
-    type_name: str | None = None
-    account: AccountId | None = None
-    conversation: ConversationId | None = None
-    status: str | None = None
-    reason: str | None = None
-    names: tuple[Place | UUID, ...] = ()
-    causes: bool = False
+    types: tuple[str, ...] = ()
+    accounts: tuple[AccountId, ...] = ()
+    actors: tuple[AccountId, ...] = ()
+    conversations: tuple[ConversationId, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def chooses_events(self) -> bool:
+        """Whether a filter speaks of single events, not of conversations as a whole."""
+        return bool(self.since or self.until or self.types or self.actors or self.outcomes)
+
+    @property
+    def is_whole_partitions(self) -> bool:
+        """Whether no filter but that of partitions is given."""
+        return not (self.chooses_events or self.accounts or self.conversations)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the filters for a statement: null where one is not given."""
+        return {
+            "partitions": list(self.partitions) or None,
+            "since": self.since,
+            "until": self.until,
+            "types": list(self.types) or None,
+            "versions": [f"{name}.v%" for name in self.types],
+            "accounts": [str(account) for account in self.accounts] or None,
+            "actors": [str(account) for account in self.actors] or None,
+            "conversations": list(self.conversations) or None,
+            "outcomes": list(self.outcomes) or None,
+        }
+
+
+EVERYTHING = Selection()
 
 
 @dataclass(frozen=True, order=True)
@@ -78,7 +102,7 @@ class Logged:
     actor_id: UUID
     message_id: UUID | None
     position: int | None
-    outcome: str
+    outcome: Outcome
     reason: str | None
     data: dict[str, Any]
     request_id: str | None
@@ -87,67 +111,29 @@ class Logged:
     recorded_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class Letter:
-    """A dead letter; `type` and `actor_id` are None where no row of the log tells them."""
-
-    place: Place
-    event_id: UUID | None
-    conversation_id: UUID | None
-    type: str | None
-    actor_id: UUID | None
-    state: str
-    reason: str
-    traceback: str | None
-    attempts: int
-    parked_at: datetime
-    updated_at: datetime
-    entry: bytes
-    original_entry: bytes | None
-
-
-# A condition on NULL is gone before the statement is planned: the values stand in its text.
-_EVENTS = text(
+_LOG = LoggedEvent.__table__.alias("e")
+# A filter that is not given is null: its condition is gone before the statement is planned, for
+# the values stand in its text.
+_FILTER = text(
     """
-    SELECT e.partition, e."offset", e.id, e.type, e.conversation_id, e.actor_id, e.message_id,
-        e.position, e.outcome, e.reason, e.data, e.request_id, e.traceparent, e.occurred_at,
-        e.recorded_at
-    FROM event_log.event AS e
-    WHERE (e.partition, e."offset") > (:partition, :offset)
-        AND (CAST(:partitions AS int[]) IS NULL OR e.partition = ANY(CAST(:partitions AS int[])))
-        AND (CAST(:since AS timestamptz) IS NULL OR e.occurred_at >= :since)
-        AND (CAST(:until AS timestamptz) IS NULL OR e.occurred_at < :until)
-        AND (CAST(:status AS text) IS NULL OR e.outcome = :status)
-        AND (CAST(:type AS text) IS NULL OR e.type = :type OR e.type LIKE :type || '.v%')
-        AND (CAST(:account AS uuid) IS NULL OR e.actor_id = :account)
-        AND (CAST(:conversation AS uuid) IS NULL OR e.conversation_id = :conversation)
-    ORDER BY e.partition, e."offset" LIMIT :limit
+    (CAST(:partitions AS int[]) IS NULL OR e.partition = ANY(CAST(:partitions AS int[])))
+    AND (CAST(:since AS timestamptz) IS NULL OR e.occurred_at >= :since)
+    AND (CAST(:until AS timestamptz) IS NULL OR e.occurred_at < :until)
+    AND (CAST(:types AS text[]) IS NULL OR e.type = ANY(CAST(:types AS text[]))
+        OR e.type LIKE ANY(CAST(:versions AS text[])))
+    AND (CAST(:accounts AS text[]) IS NULL OR e.actor_id = ANY(CAST(:accounts AS uuid[]))
+        OR e.data ->> 'recipient_id' = ANY(CAST(:accounts AS text[])))
+    AND (CAST(:actors AS uuid[]) IS NULL OR e.actor_id = ANY(CAST(:actors AS uuid[])))
+    AND (CAST(:conversations AS uuid[]) IS NULL
+        OR e.conversation_id = ANY(CAST(:conversations AS uuid[])))
+    AND (CAST(:outcomes AS text[]) IS NULL OR e.outcome = ANY(CAST(:outcomes AS text[])))
     """
 )
-# Of an entry without a row in the log only its bytes can tell of what type it is, and whose.
-_LETTERS = text(
-    """
-    SELECT d.partition, d."offset", d.event_id, d.conversation_id, e.type, e.actor_id, d.state,
-        d.reason, d.traceback, d.attempts, d.parked_at, d.updated_at, d.entry, d.original_entry
-    FROM event_log.dead_letter AS d
-    LEFT JOIN event_log.event AS e ON e.partition = d.partition AND e."offset" = d."offset"
-    WHERE (d.partition, d."offset") > (:partition, :offset)
-        AND (CAST(:partitions AS int[]) IS NULL OR d.partition = ANY(CAST(:partitions AS int[])))
-        AND (CAST(:since AS timestamptz) IS NULL OR d.parked_at >= :since)
-        AND (CAST(:until AS timestamptz) IS NULL OR d.parked_at < :until)
-        AND (CAST(:status AS text) IS NULL OR d.state = :status)
-        AND (CAST(:type AS text) IS NULL OR e.type = :type OR e.type LIKE :type || '.v%'
-            OR e.type IS NULL AND position(convert_to('"' || :type, 'UTF8') IN d.entry) > 0)
-        AND (CAST(:account AS uuid) IS NULL OR e.actor_id = :account
-            OR e.type IS NULL
-            AND position(convert_to(CAST(:account AS text), 'UTF8') IN d.entry) > 0)
-        AND (CAST(:conversation AS uuid) IS NULL OR d.conversation_id = :conversation)
-        AND (CAST(:reason AS text) IS NULL OR position(lower(:reason) IN lower(d.reason)) > 0)
-        AND (NOT :causes OR d.attempts > 0)
-        AND (NOT :named OR d.event_id = ANY(CAST(:ids AS uuid[]))
-            OR (d.partition || '/' || d."offset") = ANY(CAST(:places AS text[])))
-    ORDER BY d.partition, d."offset" LIMIT :limit
-    """
+_EVENTS = (
+    select(_LOG)
+    .where(text('(e.partition, e."offset") > (:partition, :offset)'), _FILTER)
+    .order_by(text('e.partition, e."offset"'))
+    .limit(bindparam("limit"))
 )
 
 
@@ -155,59 +141,23 @@ def events(
     connection: Connection, selection: Selection, *, after: Place = BEGINNING, limit: int
 ) -> list[Logged]:
     """Return up to `limit` rows of the log behind `after`, by partition and offset."""
-    return [Logged(**row) for row in _page(connection, _EVENTS, selection, after, limit)]
+    values = {**selection.parameters(), **page_behind(after, limit)}
+    return [Logged(**placed(row)) for row in connection.execute(_EVENTS, values).mappings()]
 
 
-def letters(
-    connection: Connection, selection: Selection, *, after: Place = BEGINNING, limit: int
-) -> list[Letter]:
-    """Return up to `limit` dead letters behind `after`, by partition and offset."""
-    return [_letter(row) for row in _page(connection, _LETTERS, selection, after, limit)]
+def conversations() -> Select[tuple[UUID | None]]:
+    """Return the statement for the conversations of events; it wants `Selection.parameters`."""
+    return select(_LOG.c.conversation_id).where(_FILTER).distinct()
 
 
-def all_letters(connection: Connection, selection: Selection) -> Iterator[Letter]:
-    """Give every dead letter selected, a page at a time."""
-    after = BEGINNING
-    while page := letters(connection, selection, after=after, limit=500):
-        yield from page
-        after = page[-1].place
+def page_behind(after: Place, limit: int) -> dict[str, Any]:
+    """Return what a statement for a page wants besides its filters."""
+    return {"partition": after.partition, "offset": after.offset.sortable(), "limit": limit}
 
 
-def _values(selection: Selection) -> dict[str, object]:
-    places = [name for name in selection.names if isinstance(name, Place)]
+def placed(row: RowMapping) -> dict[str, Any]:
+    """Return the columns of a row with its place instead of partition and offset."""
     return {
-        "partitions": list(selection.partitions) or None,
-        "since": selection.since,
-        "until": selection.until,
-        "status": selection.status,
-        "type": selection.type_name,
-        "account": selection.account,
-        "conversation": selection.conversation,
-        "reason": selection.reason,
-        "causes": selection.causes,
-        "named": bool(selection.names),
-        "ids": [name for name in selection.names if isinstance(name, UUID)],
-        "places": [f"{place.partition}/{place.offset.sortable()}" for place in places],
+        "place": Place(Partition(row["partition"]), Offset.parse(row["offset"])),
+        **{name: row[name] for name in row if name not in ("partition", "offset")},
     }
-
-
-def _page(
-    connection: Connection, statement: TextClause, selection: Selection, after: Place, limit: int
-) -> list[dict[str, Any]]:
-    place = {"partition": after.partition, "offset": after.offset.sortable(), "limit": limit}
-    found = connection.execute(statement, {**_values(selection), **place}).mappings()
-    return [
-        {
-            "place": Place(Partition(row["partition"]), Offset.parse(row["offset"])),
-            **{name: row[name] for name in row if name not in ("partition", "offset")},
-        }
-        for row in found
-    ]
-
-
-def _letter(row: dict[str, Any]) -> Letter:
-    entries = {
-        name: None if row[name] is None else bytes(row[name])
-        for name in ("entry", "original_entry")
-    }
-    return Letter(**{**row, **entries})

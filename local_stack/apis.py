@@ -13,6 +13,7 @@ from local_stack.service import Service
 
 _APIS = ("auth_api", "command_api", "query_api")
 _STREAMS = "query_stream"
+NAMES = (*_APIS, _STREAMS)
 
 
 def services(context: Context) -> list[Service]:

@@ -11,12 +11,16 @@ from local_stack.context import Context
 _API_SETTINGS = {
     "auth_api": (*settings.LOGIN, *settings.SESSIONS, *settings.ARGON2),
     "command_api": (*settings.QUEUE, *settings.COMMAND_RATE),
-    "query_api": (),
+    "query_api": settings.CANARY,
 }
 
 # A stream takes a connection only while it looks for news, a millisecond or so.
 _STREAM_POOL = 3
+# A stream is to end within 5 s of its session's end: it must not look for longer.
+_STREAM_STATEMENT_S = 5
 STREAM_LIMIT = 200
+# Where the processes of a service keep what they measure.
+_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def of_api(context: Context, name: str) -> dict[str, str]:
@@ -26,6 +30,7 @@ def of_api(context: Context, name: str) -> dict[str, str]:
         **_database(context, name, reads=name == "query_api"),
         **_redis(context, name),
         **settings.some(context.settings, _API_SETTINGS[name]),
+        _METRICS: _metrics(context, name),
     }
     if name == "auth_api":
         environment["MESSAGING_SIGNING_KEYS_DIR"] = str(context.credentials.signing_keys)
@@ -50,7 +55,9 @@ def of_streams(context: Context) -> dict[str, str]:
         **of_api(context, "query_api"),
         "MESSAGING_SERVICE": "query_stream",
         "MESSAGING_DATABASE_POOL": str(_STREAM_POOL),
+        "MESSAGING_STATEMENT_TIMEOUT": str(_STREAM_STATEMENT_S),
         "MESSAGING_STREAM_LIMIT": str(STREAM_LIMIT),
+        _METRICS: _metrics(context, "query_stream"),
         **settings.some(context.settings, settings.STREAMS),
     }
 
@@ -65,15 +72,18 @@ def of_worker(context: Context, name: str) -> dict[str, str]:
         "MESSAGING_EVENT_PARTITIONS": str(context.state.record.event_partitions),
         **settings.some(context.settings, (*settings.QUEUE, *settings.FAULTS)),
         **settings.some(context.settings, settings.ACCESS),
+        **settings.some(context.settings, settings.CANARY),
+        "MESSAGING_METRICS_PORT": str(context.port(name)),
     }
 
 
 def of_beat(context: Context) -> dict[str, str]:
-    """Return the environment of beat: it sends the sweep to the broker and touches nothing else."""
+    """Return the environment of beat: it talks to the broker and touches nothing else."""
     return {
         **_common(context, "beat"),
         **_broker(context, "beat"),
         "MESSAGING_EVENT_PARTITIONS": str(context.state.record.event_partitions),
+        **settings.some(context.settings, settings.CANARY),
     }
 
 
@@ -98,6 +108,10 @@ def _common(context: Context, name: str) -> dict[str, str]:
         "MESSAGING_PUBLIC_URL": context.state.url,
         **settings.some(context.settings, settings.ALL),
     }
+
+
+def _metrics(context: Context, name: str) -> str:
+    return str(context.state.run / "metrics" / name)
 
 
 def _database(context: Context, role: str, *, reads: bool = False) -> dict[str, str]:

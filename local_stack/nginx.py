@@ -56,6 +56,7 @@ def prepare(context: Context) -> None:
         "FLOWER": f"127.0.0.1:{context.port('flower')}",
         # A heartbeat may come late on a busy machine.
         "STREAM_SILENCE": 30 + 2 * int(context.settings.get("MESSAGING_STREAM_HEARTBEAT", "15")),
+        "STREAM_ADDRESS_LIMIT": context.settings.get("MESSAGING_STREAM_ADDRESS_LIMIT", "40"),
         "STRICT_TRANSPORT_SECURITY": _hsts(context),
         "AUTH_RATE": context.settings.get("MESSAGING_AUTH_RATE", "20"),
         "AUTH_BURST": context.settings.get("MESSAGING_AUTH_BURST", "100"),

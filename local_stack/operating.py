@@ -39,6 +39,22 @@ def database(state: State) -> DatabaseSettings:
     )
 
 
+def database_at(state: State, server: str, role: str = _ROLE) -> DatabaseSettings:
+    """Return where `role` connects to `server`, primary or replica, itself."""
+    return DatabaseSettings(
+        url=f"postgresql+psycopg2://{role}@127.0.0.1:{state.record.ports[server]}/messaging",
+        password=Secret(read(state.credentials.database(role))),
+    )
+
+
+def queue(state: State) -> RedisSettings:
+    """Return where the queue is opened and closed, as the workers do it."""
+    return RedisSettings(
+        url=f"redis://worker@127.0.0.1:{state.record.ports['redis']}/0",
+        password=Secret(read(state.credentials.redis("worker"))),
+    )
+
+
 def redis(state: State) -> RedisSettings:
     """Return where the operator's ACL user finds Redis.
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 
-from local_stack import credentials, database_roles, files, templates
+from local_stack import credentials, data_folders, database_roles, files, templates
 from local_stack.context import Context
-from local_stack.database_roles import DATABASE
 from local_stack.errors import StackError
 from local_stack.postgres_programs import failure, run
 from local_stack.service import Service
 
+DATABASE = database_roles.DATABASE
 STANDBY = "standby1"
 _CONNECT_TIMEOUT_S = 5
 
@@ -64,12 +64,13 @@ def _service(context: Context, name: str, *, wave: int, extra: Sequence[str] = (
 def _standby_options(context: Context) -> Sequence[str]:
     primary = (
         f"host=127.0.0.1 port={context.port('primary')} user=replicator"
-        f" application_name={STANDBY} passfile='{_quoted(_passfile(context))}'"
+        f" application_name={STANDBY} passfile='{_quoted(passfile(context))}'"
     )
     return ("-c", f"primary_conninfo={primary}", "-c", f"primary_slot_name={STANDBY}")
 
 
-def _passfile(context: Context) -> Path:
+def passfile(context: Context) -> Path:
+    """Return the file with the password of role `replicator` at both servers."""
     return folder(context) / "replicator.pgpass"
 
 
@@ -77,19 +78,26 @@ def _quoted(path: Path) -> str:
     return str(path).replace("\\", "\\\\").replace("'", "\\'")
 
 
+def make_folder(context: Context) -> Path:
+    """Return the folder of both servers with what they need to run at all; nobody uses it yet."""
+    base = files.folder(folder(context), owner=context.account)
+    files.remove_unfinished(base)
+    configuration = templates.render("postgres/postgresql.conf", {})
+    files.write(base / "postgresql.conf", configuration, owner=context.account)
+    return base
+
+
 def prepare(context: Context) -> None:
     """Write the servers' configuration, and make the primary's data folder if there is none."""
     owner = context.account
-    base = files.folder(folder(context), owner=owner)
-    files.remove_unfinished(base)
-    files.write(
-        base / "postgresql.conf", templates.render("postgres/postgresql.conf", {}), owner=owner
-    )
+    base = make_folder(context)
     hba = templates.render("postgres/pg_hba.conf", {"NETWORK": "127.0.0.1/32"})
     files.write(base / "pg_hba.conf", hba, owner=owner)
     password = credentials.read(context.credentials.database("replicator"))
     entry = f"127.0.0.1:{context.port('primary')}:*:replicator:{password}\n"
-    files.write(_passfile(context), entry, owner=owner)
+    files.write(passfile(context), entry, owner=owner)
+    data_folders.exchange(base)
+    data_folders.check(base)
     if not (base / "primary").exists():
         _initialise(context, base)
 
@@ -121,59 +129,7 @@ def set_up_roles(context: Context, roles_sql: str) -> None:
         context: The stack.
         roles_sql: What makes the roles, as plain SQL.
     """
-    database_roles.set_up(partial(_cursor, context), context.credentials, roles_sql)
-
-
-def make_standby(context: Context) -> None:
-    """Copy the primary into a standby if there is none, or none that could still catch up.
-
-    The primary must be running, the standby not.
-    """
-    base = folder(context)
-    standby = base / "replica"
-    with _cursor(context, DATABASE) as cursor:
-        if standby.exists() and _can_catch_up(context, cursor):
-            return
-        _make_slot_anew(cursor)
-    unfinished = files.unfinished(standby)
-    source = f"host=127.0.0.1 port={context.port('primary')} user=replicator"
-    run(
-        context,
-        [
-            *("pg_basebackup", "-D", str(unfinished), "-X", "stream", "-S", STANDBY),
-            *("-c", "fast", "--no-password", "-d", f"{source} application_name={STANDBY}"),
-        ],
-        folder=base,
-        environment={"PGPASSFILE": str(_passfile(context))},
-    )
-    files.write(unfinished / "standby.signal", "", owner=context.account)
-    files.remove_tree(standby)
-    unfinished.rename(standby)
-
-
-def _can_catch_up(context: Context, cursor: Cursor) -> bool:
-    """Return whether the primary still has all that the standby lacks, and is the one it knows."""
-    cursor.execute("SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", [STANDBY])
-    slot = cursor.fetchone()
-    if slot is None or slot[0] == "lost":
-        return False
-    cursor.execute("SELECT system_identifier FROM pg_control_system()")
-    row = cursor.fetchone()
-    try:
-        told = run(context, ["pg_controldata", "-D", "replica"], folder=folder(context))
-    except StackError:
-        return False
-    return row is not None and str(row[0]) in told
-
-
-def _make_slot_anew(cursor: Cursor) -> None:
-    # A standby that was just stopped may hold the slot for a moment longer.
-    cursor.execute(
-        "SELECT pg_terminate_backend(active_pid, 5000), pg_drop_replication_slot(slot_name)"
-        " FROM pg_replication_slots WHERE slot_name = %s",
-        [STANDBY],
-    )
-    cursor.execute("SELECT pg_create_physical_replication_slot(%s, true)", [STANDBY])
+    database_roles.set_up(partial(superuser, context), context.credentials, roles_sql)
 
 
 def url(context: Context, role: str, *, name: str = "primary", password: str = "") -> str:
@@ -184,32 +140,44 @@ def url(context: Context, role: str, *, name: str = "primary", password: str = "
 
 
 @contextmanager
-def _cursor(context: Context, database: str, *, name: str = "primary") -> Iterator[Cursor]:
-    """Give a superuser's cursor at server `name`, in autocommit."""
-    with closing(
-        psycopg2.connect(
-            host="127.0.0.1",
-            port=context.port(name),
-            user="postgres",
-            password=credentials.read(context.credentials.database("postgres")),
-            dbname=database,
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            application_name="messaging up",
-        )
-    ) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            try:
-                yield cursor
-            except psycopg2.Error as error:
-                raise failure(f"The {name}", str(error), folder=folder(context)) from error
+def superuser(context: Context, database: str, *, name: str = "primary") -> Iterator[Cursor]:
+    """Give a superuser's cursor at server `name`, in autocommit.
+
+    Raises:
+        StackError: The server does not answer, or refuses.
+    """
+    try:
+        with (
+            closing(
+                psycopg2.connect(
+                    host="127.0.0.1",
+                    port=context.port(name),
+                    user="postgres",
+                    password=credentials.read(context.credentials.database("postgres")),
+                    dbname=database,
+                    connect_timeout=_CONNECT_TIMEOUT_S,
+                    application_name="messaging up",
+                )
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            connection.autocommit = True
+            yield cursor
+    except psycopg2.Error as error:
+        raise failure(f"The {name}", str(error), folder=folder(context)) from error
+
+
+def in_recovery(context: Context, name: str) -> bool | None:
+    """Return whether server `name` follows or recovers; None where it does not answer."""
+    try:
+        with superuser(context, "postgres", name=name) as cursor:
+            cursor.execute("SELECT pg_is_in_recovery()")
+            row = cursor.fetchone()
+    except StackError:
+        return None
+    return bool(row and row[0])
 
 
 def serves(context: Context, name: str) -> bool:
     """Return whether the primary takes writes, or the replica reads."""
-    try:
-        with _cursor(context, "postgres", name=name) as cursor:
-            cursor.execute("SELECT pg_is_in_recovery()")
-            return cursor.fetchone() == (name == "replica",)
-    except (psycopg2.OperationalError, StackError):
-        return False
+    return in_recovery(context, name) == (name == "replica")

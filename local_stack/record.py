@@ -21,6 +21,8 @@ LOOPBACK_PORTS = (
     "command_api",
     "query_api",
     "query_stream",
+    "worker-1",
+    "worker-2",
     "flower",
 )
 _FORM = 1

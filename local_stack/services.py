@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from local_stack import apis, flower, nginx, pgpool, postgres, valkey, workers
+from collections.abc import Collection
+
+from local_stack import apis, flower, nginx, pgpool, postgres, prometheus, valkey, workers
 from local_stack.context import Context
+from local_stack.errors import StackError
 from local_stack.service import Service
 
 # As `messaging status` lists them, also where there is no stack yet.
@@ -38,9 +41,20 @@ def every(context: Context) -> list[Service]:
     ]
 
 
+def check_known(context: Context, known: Collection[str]) -> None:
+    """Pass if the services that run by the names `known` are those of this release.
+
+    Raises:
+        StackError: A release with others started them.
+    """
+    if set(known) != {service.name for service in every(context)}:
+        raise StackError("This release has other processes: run messaging down, then up.")
+
+
 def prepare(context: Context) -> None:
     """Write what the servers read when they start; harmless if done before."""
     postgres.prepare(context)
     valkey.prepare(context)
     pgpool.prepare(context)
     nginx.prepare(context)
+    prometheus.prepare(context)

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 from local_stack import (
-    accounts,
-    binaries,
+    contexts,
     credentials,
     files,
     leftovers,
-    pgpool_package,
     ports,
     postgres,
+    promotion,
     readiness,
     services,
     settings,
+    standby,
+    waiting,
 )
 from local_stack import state as states
-from local_stack.context import Context, PgpoolProgram
+from local_stack.context import Context
 from local_stack.errors import StackError
 from local_stack.service import Service
 from local_stack.state import State
@@ -32,9 +31,6 @@ from local_stack.supervisor import Supervisor
 _PRIMARY_S = 120
 _REPLICA_S = 15
 _STOP_S = 90
-_POLL_S = 0.05
-# How long to leave apt alone after it could not get PGPool.
-_MISSED_PAUSE_S = 3600
 
 
 class Reporter(Protocol):
@@ -53,6 +49,8 @@ class Schema:
 
     # Makes the roles, again and again without harm.
     roles_sql: str
+    # What must follow once the database went back to an earlier state.
+    history_sql: str
     # Brings the schemas up to date; takes the address of the primary as role messaging_owner.
     migrate: Callable[[str], None]
 
@@ -74,7 +72,9 @@ def up(environ: Mapping[str, str], schema: Schema, report: Reporter) -> State:
         supervisor = Supervisor(state)
         if supervisor.runs():
             _say_if_changed(state, environ, report)
-            context = _context(state, _recorded_pgpool(state))
+            context = contexts.of(state, contexts.recorded_pgpool(state))
+            services.check_known(context, {told.name for told in supervisor.services()})
+            promotion.carry_on(context, supervisor, report)
         else:
             context = _begin(state, environ, supervisor, report)
         _start(context, supervisor, schema, report)
@@ -90,7 +90,7 @@ def _begin(
     supervisor.shut_down()
     end_leftovers(state)
     _settle(state, environ)
-    context = _context(state, _choose_pgpool(state, report))
+    context = contexts.of(state, contexts.choose_pgpool(state, report))
     report.step("Writing secrets and configuration")
     state.credentials.make()
     services.prepare(context)
@@ -114,47 +114,6 @@ def _say_if_changed(state: State, environ: Mapping[str, str], report: Reporter) 
         report.note("It runs with other settings: `messaging down`, then `up`, to use these.")
 
 
-def _context(state: State, pgpool: PgpoolProgram | None) -> Context:
-    account = accounts.for_servers()
-    return Context(
-        state=state,
-        account=account,
-        gateway=accounts.for_gateway(),
-        binaries=binaries.find(account, state.servers / "programs"),
-        pgpool=pgpool,
-    )
-
-
-def _recorded_pgpool(state: State) -> PgpoolProgram | None:
-    record = state.record
-    return (
-        PgpoolProgram(path=record.pgpool, libraries=record.pgpool_libraries)
-        if record.pgpool
-        else None
-    )
-
-
-def _choose_pgpool(state: State, report: Reporter) -> PgpoolProgram | None:
-    account = accounts.for_servers()
-    cache = pgpool_package.cache(dict(os.environ))
-    found = pgpool_package.installed(account) or pgpool_package.unpacked(cache, account)
-    record = state.record
-    why = "see `up` of an hour ago"
-    if found is None and time.time() - record.pgpool_missed > _MISSED_PAUSE_S:
-        report.step("Fetching PGPool from the system's package source")
-        why = pgpool_package.unpack(cache)
-        found = pgpool_package.unpacked(cache, account)
-        record = replace(record, pgpool_missed=0 if found else time.time())
-    if found is None:
-        report.note(
-            f"No PGPool here ({why}): reads go straight to the replica, writes to the primary."
-            " To have it: apt-get install pgpool2, then messaging down and up."
-        )
-    path, libraries = (found.path, found.libraries) if found else ("", "")
-    state.save(replace(record, pgpool=path, pgpool_libraries=libraries))
-    return found
-
-
 def _start(context: Context, supervisor: Supervisor, schema: Schema, report: Reporter) -> None:
     members = services.every(context)
     running = {told.name for told in supervisor.services() if told.pid}
@@ -165,10 +124,10 @@ def _start(context: Context, supervisor: Supervisor, schema: Schema, report: Rep
         for name in missing:
             supervisor.start_service(name)
         if wave == 1:
-            _prepare_database(context, schema, report, standby="replica" not in running)
+            _prepare_database(context, schema, report, with_standby="replica" not in running)
         if "replica" in missing:
             # PGPool finds it at once then; without it everything works too, only later.
-            _wait(lambda: postgres.serves(context, "replica"), _REPLICA_S)
+            waiting.until(lambda: postgres.serves(context, "replica"), _REPLICA_S)
     # From here on a restart of supervisor itself (SIGHUP) may start all at once.
     supervisor.configure(members, autostart=True)
 
@@ -180,14 +139,17 @@ def _waves(members: Iterable[Service]) -> list[tuple[int, list[str]]]:
     return sorted(waves.items())
 
 
-def _prepare_database(context: Context, schema: Schema, report: Reporter, *, standby: bool) -> None:
-    if not _wait(lambda: postgres.serves(context, "primary"), _PRIMARY_S):
+def _prepare_database(
+    context: Context, schema: Schema, report: Reporter, *, with_standby: bool
+) -> None:
+    promotion.finish(context, schema.history_sql)
+    if not waiting.until(lambda: postgres.serves(context, "primary"), _PRIMARY_S):
         log = context.state.logs / "primary.log"
         raise StackError(f"The primary does not answer: see {log}, then run up again.")
     report.step("Setting up roles and replication")
     postgres.set_up_roles(context, schema.roles_sql)
-    if standby:
-        postgres.make_standby(context)
+    if with_standby:
+        standby.make(context)
     report.step("Migrating the database")
     owner = "messaging_owner"
     password = credentials.read(context.credentials.database(owner))
@@ -224,20 +186,11 @@ def _stop(supervisor: Supervisor, report: Reporter) -> None:
         for name in names:
             supervisor.stop_service(name)
         # Shutting down the supervisor kills what is left then.
-        _wait(partial(_idle, supervisor, names), _STOP_S)
+        waiting.until(partial(_idle, supervisor, names), _STOP_S)
 
 
 def _idle(supervisor: Supervisor, names: Iterable[str]) -> bool:
     return not any(told.pid for told in supervisor.services() if told.name in names)
-
-
-def _wait(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_S)
-    return True
 
 
 def end_leftovers(state: State) -> bool:

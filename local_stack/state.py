@@ -136,7 +136,7 @@ def make(folder: Path, environ: Mapping[str, str]) -> State:
     if partitions not in {None, record.event_partitions}:
         raise StackError(
             f"MESSAGING_EVENT_PARTITIONS={partitions}, but this stack was made with"
-            f" {record.event_partitions}: unset it, or make a new stack in another MESSAGING_STATE."
+            f" {record.event_partitions}: unset it, or run messaging events repartition."
         )
     state = State(folder, record)
     _place(state, account)

@@ -44,4 +44,6 @@ def _worker(context: Context, name: str) -> Service:
         folder=context.state.run,
         environment=environments.of_worker(context, name),
         stop_seconds=_WARM_S,
+        # Of its metrics.
+        port=context.port(name),
     )

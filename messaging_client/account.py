@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import UUID
 
+import httpx
+
 from messaging_client.caller import Caller, understood
 from messaging_client.errors import UnauthorizedError
 from messaging_client.models import Account, Deletion, SessionInfo
@@ -86,8 +88,14 @@ class AccountCalls:
         self._caller.send(Call(method="DELETE", path=path))
 
     def end_all_sessions(self) -> None:
-        """End all sessions of the account, this one too."""
-        self._caller.send(Call(method="DELETE", path="/auth/v1/sessions"))
+        """End all sessions of the account, this one too.
+
+        A session that is found ended after an attempt whose answer was lost counts as ended by it.
+
+        Raises:
+            UnauthorizedError: This session had ended before.
+        """
+        self._send_last(Call(method="DELETE", path="/auth/v1/sessions"))
         self._caller.log_out()
 
     def change_password(self, current: str, new: str) -> None:
@@ -102,13 +110,34 @@ class AccountCalls:
         self._caller.send(Call(method="POST", path="/auth/v1/password", json=body))
         self._caller.session.remember_password(new)
 
-    def delete_account(self, password: str) -> Deletion:
+    def delete_account(self, password: str) -> Deletion | None:
         """Delete the account and, soon after, all that it wrote; this cannot be undone.
+
+        Returns:
+            What the service promised; None where that was lost on the way: an attempt got no
+            answer, and the next one found no account.
 
         Raises:
             PasswordWrongError: It is not the account's.
+            UnauthorizedError: The session had ended before, and nothing was deleted.
         """
         call = Call(method="DELETE", path="/auth/v1/me", json={"password": password})
-        deletion = understood(Deletion.of, document(self._caller.send(call)))
+        # Of an account that is gone the service says "refresh-token-invalid", or "login-failed".
+        answer = self._send_last(call, unless="session-revoked")
+        deletion = None if answer is None else understood(Deletion.of, document(answer))
         self._caller.log_out()
         return deletion
+
+    def _send_last(self, call: Call, *, unless: str | None = None) -> httpx.Response | None:
+        """Return the answer to a call that ends the session; None where that was lost.
+
+        Args:
+            call: The call.
+            unless: The slug of the refusal that shows that no attempt had its effect.
+        """
+        try:
+            return self._caller.send(call)
+        except UnauthorizedError as error:
+            if not error.tried_before or error.slug == unless:
+                raise
+        return None

@@ -23,6 +23,7 @@ from messaging_client.transport import Call, Transport, document
 
 T = TypeVar("T")
 _TOKEN_HEADER = "Consistency-Token"  # noqa: S105  # a header's name
+_LONGEST_WAIT_S = 10
 _NOT_MODIFIED = 304
 
 
@@ -63,7 +64,9 @@ class Caller:
         """Send by `transport`, without a session at first."""
         self.transport = transport
         self.session = Session(transport)
-        self.memory = TokenMemory(freshness.remembered)
+        self.memory = TokenMemory(
+            freshness.remembered, kept_s=freshness.kept_s, clock=transport.retries.clock
+        )
         self._freshness = freshness
         self._cache = cache
 
@@ -84,13 +87,18 @@ class Caller:
             UnauthorizedError: The session has ended.
             MessagingError: As `Transport.send` says.
         """
-        access_token = self.session.access_token()
+        access_token = self._access_token()
         try:
             return self.transport.send(call, bearer(access_token))
-        except UnauthorizedError:
-            # It was revoked, or the clocks differ: once more with another.
-            access_token = self.session.access_token(refused=access_token)
-        return self.transport.send(call, bearer(access_token))
+        except UnauthorizedError as error:
+            tried_before = error.tried_before
+        # It was revoked, or the clocks differ: once more with another.
+        access_token = self._access_token(refused=access_token, tried_before=tried_before)
+        try:
+            return self.transport.send(call, bearer(access_token))
+        except MessagingError as error:
+            error.tried_before |= tried_before
+            raise
 
     def command(self, call: Call) -> httpx.Response:
         """Return the answer to a command, and remember its tokens for the next queries."""
@@ -109,21 +117,22 @@ class Caller:
         if len(others) > MOST_TOKENS:
             raise ValueError(f"at most {MOST_TOKENS} consistency tokens fit into one query")
         room = MOST_TOKENS - len(others)
-        own = self.memory.tokens()[-room:] if room else ()
+        mine = tuple(token for token in self.memory.tokens() if token not in others)
+        own = mine[-room:] if room else ()
         try:
-            return self._ask(question, (*others, *own), own)
+            return self._ask(question, (*others, *own))
         except ConsistencyTokenInvalidError:
             if not own:
                 raise
         # They are from an event queue that was lost since: nothing can be waited for any more.
         self.memory.forget(own)
-        return self._ask(question, others, ())
+        return self._ask(question, others)
 
     def ask_plainly(self, question: Question) -> Answer:
         """Return the answer to a query as it is just now, whatever this client has written."""
-        return self._ask(question, (), ())
+        return self._ask(question, ())
 
-    def _ask(self, question: Question, tokens: Sequence[str], own: Sequence[str]) -> Answer:
+    def _ask(self, question: Question, tokens: Sequence[str]) -> Answer:
         kept = self._cache.get(question.address)
         headers = {"If-None-Match": kept.etag} if kept else {}
         wait_s = question.wait_s
@@ -140,12 +149,20 @@ class Caller:
             longer_s=wait_s or 0,
         )
         answer = self.send(call)
-        self.memory.forget(own)
+        self.memory.confirm(tokens)
         if answer.status_code == _NOT_MODIFIED and kept is not None:
             answer = httpx.Response(200, content=kept.content)
         else:
             self._cache.keep(question.address, answer.headers.get("ETag"), answer.content)
         return Answer(document=document(answer), tokens=",".join(tokens))
+
+    def _access_token(self, *, refused: str | None = None, tried_before: bool = False) -> str:
+        try:
+            return self.session.access_token(refused=refused)
+        except MessagingError as error:
+            # What was tried to renew the token says nothing of the call that needs it.
+            error.tried_before = tried_before
+            raise
 
     def _forget_answers(self) -> None:
         self.memory.clear()
@@ -166,12 +183,18 @@ def understood(read: Callable[[Json], T], item: Any) -> T:
     try:
         return read(item)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise unexpected(f"An answer is not as the contract says: {error!r}.") from error
+        raise UnexpectedAnswerError(f"An answer is not as the contract says: {error!r}.") from error
 
 
-def unexpected(text: str) -> MessagingError:
-    """Return the error for an answer that the contract does not know."""
-    return UnexpectedAnswerError(text)
+def checked_wait(seconds: int) -> int:
+    """Return for how long to wait.
+
+    Raises:
+        ValueError: The service waits for 0 to 10 seconds.
+    """
+    if not 0 <= seconds <= _LONGEST_WAIT_S:
+        raise ValueError(f"wait is 0 to {_LONGEST_WAIT_S} seconds, not {seconds}")
+    return seconds
 
 
 def followed(question: Question, link: str, tokens: str) -> Question:
@@ -181,7 +204,7 @@ def followed(question: Question, link: str, tokens: str) -> Question:
         UnexpectedAnswerError: The link leads elsewhere, where no access token may go.
     """
     if not link.startswith("/") or link.startswith("//"):
-        raise unexpected("A link leads to another service.")
+        raise UnexpectedAnswerError("A link leads to another service.")
     return replace(question, path=link, params=None, token=tokens or None)
 
 

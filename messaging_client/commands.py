@@ -12,7 +12,7 @@ from uuid import UUID
 
 import httpx
 
-from messaging_client.caller import Caller, segment, understood
+from messaging_client.caller import Caller, checked_wait, segment, understood
 from messaging_client.errors import MessagingError, ProblemError
 from messaging_client.queries import event_of
 from messaging_client.receipts import (
@@ -24,7 +24,6 @@ from messaging_client.receipts import (
 )
 from messaging_client.transport import Call, document
 
-_LONGEST_WAIT_S = 10
 For = Literal["everyone", "me"]
 R = TypeVar("R", bound=Receipt)
 
@@ -162,7 +161,7 @@ class CommandCalls:
         """Delete a message: one's own for everyone, or any that one sees for oneself alone."""
         params = {"for": for_} if for_ != "everyone" else None
         call = Call(method="DELETE", path=_message_path(message_id), params=params)
-        seconds = _checked(wait)
+        seconds = checked_wait(wait)
         return self._settled(message_receipt_of(self._give(call, key=key)), seconds)
 
     def read_conversation(
@@ -175,7 +174,7 @@ class CommandCalls:
         """
         path = f"/command/v1/conversations/{segment(username)}/read"
         call = Call(method="POST", path=path, json={"up_to": up_to})
-        seconds = _checked(wait)
+        seconds = checked_wait(wait)
         return self._settled(receipt_of(self._give(call, key=key)), seconds)
 
     def batch(
@@ -198,7 +197,7 @@ class CommandCalls:
 
     def _message_command(self, call: Call, *, key: str | None, wait: int) -> MessageReceipt:
         """Give a command whose answer is the message, if the service could wait for it."""
-        return message_receipt_of(self._give(call, key=key, wait=_checked(wait)))
+        return message_receipt_of(self._give(call, key=key, wait=checked_wait(wait)))
 
     def _settled(self, receipt: R, seconds: int) -> R:
         """Return the receipt with what became of the command, if that is wanted and can be told."""
@@ -210,12 +209,6 @@ class CommandCalls:
             event = event_of(self._caller, receipt.event_id, token=token, wait=seconds)
             return replace(receipt, outcome=event)
         return receipt
-
-
-def _checked(wait: int) -> int:
-    if not 0 <= wait <= _LONGEST_WAIT_S:
-        raise ValueError(f"wait is 0 to {_LONGEST_WAIT_S} seconds, not {wait}")
-    return wait
 
 
 def _id(value: UUID | str) -> str:

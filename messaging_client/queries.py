@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from messaging_client.caller import Caller, Question, segment, understood
+from messaging_client.caller import Caller, Question, checked_wait, segment, understood
 from messaging_client.models import Conversation, Event, Message, Unread
 from messaging_client.paging import Pages
 
@@ -117,8 +117,9 @@ class QueryCalls:
 
         Raises:
             NotFoundError: There is none, or it is another's, or not yet applied and without token.
+            ValueError: The service waits for 0 to 10 seconds.
         """
-        return event_of(self._caller, event_id, token=token, wait=wait)
+        return event_of(self._caller, event_id, token=token, wait=checked_wait(wait))
 
     def _message(self, question: Question) -> Message:
         return understood(Message.of, self._caller.ask(question).document)

@@ -1,4 +1,7 @@
-"""What happens in one's conversations, as it is applied: without loss, across reconnections."""
+"""What happens in one's conversations, as it is applied: without loss, across reconnections.
+
+What could not be applied in its turn and was retried by an operator is seen by queries alone.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from uuid import UUID
 
 import httpx
 
-from messaging_client.caller import Caller, bearer, understood, unexpected
-from messaging_client.errors import MessagingError, problem_of
+from messaging_client.caller import Caller, bearer, understood
+from messaging_client.errors import MessagingError, UnexpectedAnswerError, problem_of
 from messaging_client.models import Json, Message
 from messaging_client.sse import EventParser, ServerSentEvent
 from messaging_client.transport import Call, connection_failed
@@ -167,7 +170,7 @@ def _data(event: ServerSentEvent) -> Json:
     except ValueError:
         data = None
     if not isinstance(data, dict):
-        raise unexpected(f"The data of an event {event.type} are no JSON object.")
+        raise UnexpectedAnswerError(f"The data of an event {event.type} are no JSON object.")
     return data
 
 
@@ -177,4 +180,4 @@ def _check(answer: httpx.Response) -> None:
         answer.read()
         raise problem_of(answer)
     if not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
-        raise unexpected("The answer is no stream of events.")
+        raise UnexpectedAnswerError("The answer is no stream of events.")

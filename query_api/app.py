@@ -8,12 +8,14 @@ import redis
 from flask import Flask
 
 from database.engines import create_engine_for
+from query_api.reads.consumption import Consumption
 from query_api.reads.conversations import Conversations
 from query_api.reads.errors import NothingFoundError, NotYetVisibleError
 from query_api.reads.events import Events
 from query_api.reads.messages import Messages
 from query_api.reads.nodes import Nodes
 from query_api.reads.peers import Peers
+from query_api.reads.places_to_wait import PlacesToWait
 from query_api.reads.reader import Reader as ReadModelReader
 from query_api.reads.replica import Replica
 from query_api.reads.search import Search
@@ -26,9 +28,10 @@ from query_api.schemas.parameters import HEADERS
 from query_api.settings import Settings
 from query_api.streaming.streaming import Streaming
 from runtime import redis_client
+from runtime.clock import utc_now
 from runtime.errors import MessagingError
 from runtime.revocations import RevocationList
-from runtime.settings import Reader, Secret
+from runtime.settings import Reader
 from web.access_tokens import TokenVerifier
 from web.app import build_api
 from web.catalogue import CATALOGUE, Problem
@@ -84,6 +87,8 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
     verifier = verifier or TokenVerifier(
         JwksKeys(settings.jwks_url), issuer=settings.api.public_url
     )
+    consumption = Consumption(replica, limit_seconds=settings.canary.limit_seconds, clock=utc_now)
+    nodes = _nodes(settings)
     ended = EndedSessions(RevocationList(client), replica)
     app, api = build_api(
         name="query",
@@ -94,20 +99,22 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
         statuses=_STATUSES,
         parts={"database": replica.answers, "redis": redis_answers(client)},
         guard=Guard(verifier, ended),
+        looks={"replica": consumption.samples, "nodes": nodes.samples},
     )
     streaming = Streaming.over(
         replica, client, ended, settings=settings.stream, key=settings.consistency_key
     )
     stop_with(app, streaming.close)
-    serve(app, _reads(replica, settings.consistency_key, streaming))
+    serve(app, _reads(replica, settings, streaming))
     _register(api)
     app.register_blueprint(problem_pages())
-    app.register_blueprint(aggregate(Readiness(_system(settings, client))))
+    app.register_blueprint(aggregate(Readiness(_system(settings, client, nodes, consumption))))
     return app
 
 
-def _reads(replica: Replica, key: Secret, streaming: Streaming) -> Reads:
-    reader = ReadModelReader(replica)
+def _reads(replica: Replica, settings: Settings, streaming: Streaming) -> Reads:
+    places = PlacesToWait(most=settings.wait.limit, most_of_account=settings.wait.limit_of_account)
+    reader, key = ReadModelReader(replica, places), settings.consistency_key
     peers = Peers()
     return Reads(
         messages=Messages(reader, peers),
@@ -130,14 +137,20 @@ def _register(api: Api) -> None:
     api.register_blueprint(stream.blueprint)
 
 
-def _system(settings: Settings, client: redis.Redis) -> dict[str, Check]:
-    """Return what the whole system needs to be ready."""
+def _nodes(settings: Settings) -> Nodes:
     # A connection of its own: a check that hangs must not take one from the reads.
-    nodes = Nodes(
+    return Nodes(
         create_engine_for(
             settings.database, application_name="query-api", pool_size=1, autocommit=True
         )
     )
+
+
+def _system(
+    settings: Settings, client: redis.Redis, nodes: Nodes, consumption: Consumption
+) -> dict[str, Check]:
+    """Return what the whole system needs to be ready."""
+    canaries = {"consumption": consumption.check} if settings.canary.every_seconds else {}
     return {
         "auth_api": service_ready(settings.readiness.auth_url),
         "command_api": service_ready(settings.readiness.command_url),
@@ -147,4 +160,5 @@ def _system(settings: Settings, client: redis.Redis) -> dict[str, Check]:
         "redis": redis_answers(client),
         "streams": service_ready(settings.readiness.stream_url),
         "workers": heartbeat(client, "workers"),
+        **canaries,
     }

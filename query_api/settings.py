@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from runtime.settings import DatabaseSettings, Reader, RedisSettings, Secret
+from runtime.settings import CanarySettings, DatabaseSettings, Reader, RedisSettings, Secret
 from web.app import ApiSettings
 
 
@@ -53,6 +53,25 @@ class StreamSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WaitSettings:
+    """How many requests may wait at once for what their consistency tokens stand for.
+
+    Each holds a thread of the process: keep `limit` at half of its threads.
+    """
+
+    limit: int = 8
+    limit_of_account: int = 4
+
+    @classmethod
+    def read(cls, reader: Reader) -> WaitSettings:
+        """Read the group."""
+        return cls(
+            limit=reader.integer("MESSAGING_WAIT_LIMIT", cls.limit),
+            limit_of_account=reader.integer("MESSAGING_WAIT_ACCOUNT_LIMIT", cls.limit_of_account),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that query_api needs to know."""
 
@@ -64,6 +83,8 @@ class Settings:
     consistency_key: Secret
     readiness: ReadinessSettings
     stream: StreamSettings = StreamSettings()
+    canary: CanarySettings = field(default_factory=CanarySettings)
+    wait: WaitSettings = WaitSettings()
 
     @classmethod
     def read(cls, reader: Reader) -> Settings:
@@ -78,4 +99,6 @@ class Settings:
             consistency_key=reader.secret("MESSAGING_CONSISTENCY_KEY_FILE"),
             readiness=ReadinessSettings.read(reader, public_url=api.public_url),
             stream=StreamSettings.read(reader),
+            canary=CanarySettings.read(reader),
+            wait=WaitSettings.read(reader),
         )

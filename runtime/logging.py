@@ -9,6 +9,7 @@ import orjson
 import structlog
 
 from runtime.settings import ServiceSettings
+from runtime.words import printable
 
 
 def configure(settings: ServiceSettings) -> None:
@@ -38,7 +39,9 @@ def configure(settings: ServiceSettings) -> None:
                 _named(settings.service),
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(
-                    serializer=lambda event, **_: orjson.dumps(event, default=str).decode()
+                    serializer=lambda event, **_: printable(
+                        orjson.dumps(event, default=str).decode()
+                    )
                 ),
             ],
         )

@@ -106,10 +106,17 @@ class ServiceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
-    """Where this process's database role connects, and with which password."""
+    """Where this process's database role connects, and with which password.
+
+    Attributes:
+        url: Where, and as whom.
+        password: The role's.
+        statement_seconds: How long a statement may take; 0: as long as the role's may.
+    """
 
     url: str
     password: Secret
+    statement_seconds: int = 0
 
     @classmethod
     def read(cls, reader: Reader) -> DatabaseSettings:
@@ -117,6 +124,7 @@ class DatabaseSettings:
         return cls(
             url=reader.url("MESSAGING_DATABASE_URL"),
             password=reader.secret("MESSAGING_DATABASE_PASSWORD_FILE"),
+            statement_seconds=reader.integer("MESSAGING_STATEMENT_TIMEOUT", 0, least=0),
         )
 
 
@@ -158,6 +166,27 @@ def read_access_lifetime(reader: Reader) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CanarySettings:
+    """How often a canary is sent through each partition, and how old one may be.
+
+    Attributes:
+        every_seconds: 0: none is sent, and none expected.
+        limit_seconds: Older, and the partition counts as stopped.
+    """
+
+    every_seconds: int = 5
+    limit_seconds: int = 30
+
+    @classmethod
+    def read(cls, reader: Reader) -> CanarySettings:
+        """Read the group."""
+        return cls(
+            every_seconds=reader.integer("MESSAGING_CANARY_SECONDS", cls.every_seconds, least=0),
+            limit_seconds=reader.integer("MESSAGING_CANARY_LIMIT", cls.limit_seconds),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class QueueSettings:
     """The shape of the event queue; `partitions` may not change once events exist."""
 
@@ -181,4 +210,11 @@ class QueueSettings:
             retention_seconds=reader.integer("MESSAGING_QUEUE_RETENTION", 86_400),
             batch_size=reader.integer("MESSAGING_BATCH_SIZE", 1_000),
             bell_ttl_seconds=reader.integer("MESSAGING_BELL_TTL", 2),
+        )
+
+    @classmethod
+    def of_viewer(cls, *, partitions: int) -> QueueSettings:
+        """Return the settings of who only looks at so many partitions."""
+        return cls(
+            partitions=partitions, limit=1, retention_seconds=1, batch_size=1, bell_ttl_seconds=1
         )

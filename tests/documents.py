@@ -50,15 +50,19 @@ def _auth_app() -> Flask:
         )
 
 
-@functools.cache
-def document(service: str) -> Node:
+def app(service: str) -> Flask:
     # Nothing listens there: making an app connects to nothing.
     apps: Mapping[str, Callable[[], Flask]] = {
         "auth": _auth_app,
         "command": lambda: commands_of(AccountId(new_id()), NOWHERE, _QUEUE).app,
         "query": lambda: app_for(NOWHERE),
     }
-    made: Node = apps[service]().test_client().get(f"/{service}/v1/openapi.json").get_json()
+    return apps[service]()
+
+
+@functools.cache
+def document(service: str) -> Node:
+    made: Node = app(service).test_client().get(f"/{service}/v1/openapi.json").get_json()
     return made
 
 

@@ -80,46 +80,14 @@ def running_gateway(
     """Run NGINX with these settings of `up`, before `alive` services, until the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="mst-gateway-"))
     folder.chmod(0o711)
+    log, errors = folder / "access.log", folder / "errors.log"
     echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
     threading.Thread(target=echo.serve_forever, daemon=True).start()
     chosen: dict[str, int] = dict.fromkeys(alive, echo.server_address[1])
     for name in ("nginx", "auth_api", "command_api", "query_api", "query_stream", "flower"):
         if name not in alive:
             chosen[name] = ports.choose(chosen.values())
-    record = Record(
-        identity="test",
-        uid=0,
-        event_partitions=16,
-        ports=chosen,
-        servers="servers",
-        sockets="servers/sockets",
-        settings=dict(settings),
-    )
-    account = accounts.for_gateway()
-    files.folder(folder / "servers", mode=0o711)
-    context = Context(
-        state=State(folder, record),
-        account=account,
-        gateway=account,
-        binaries=binaries.find(account, folder / "programs"),
-        pgpool=None,
-    )
-    nginx.prepare(context)
-    service = nginx.service(context)
-    log, errors = folder / "access.log", folder / "errors.log"
-    with log.open("wb") as output, errors.open("wb") as complaints:
-        if account:
-            log.chmod(0o666)
-            errors.chmod(0o666)
-        server = subprocess.Popen(
-            service.command,
-            cwd=service.folder,
-            stdout=output,
-            stderr=complaints,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-        )
+    server = _nginx_process(_context(folder, chosen, settings), log, errors)
     while ports.is_free(chosen["nginx"]):
         assert server.poll() is None
         time.sleep(0.02)
@@ -131,3 +99,42 @@ def running_gateway(
         echo.shutdown()
         echo.server_close()
         files.remove_tree(folder)
+
+
+def _context(folder: Path, chosen: dict[str, int], settings: Mapping[str, str]) -> Context:
+    record = Record(
+        identity="test",
+        uid=0,
+        event_partitions=16,
+        ports=chosen,
+        servers="servers",
+        sockets="servers/sockets",
+        settings=dict(settings),
+    )
+    account = accounts.for_gateway()
+    files.folder(folder / "servers", mode=0o711)
+    return Context(
+        state=State(folder, record),
+        account=account,
+        gateway=account,
+        binaries=binaries.find(account, folder / "programs"),
+        pgpool=None,
+    )
+
+
+def _nginx_process(context: Context, log: Path, errors: Path) -> subprocess.Popen[bytes]:
+    nginx.prepare(context)
+    service, account = nginx.service(context), context.gateway
+    with log.open("wb") as output, errors.open("wb") as complaints:
+        if account:
+            log.chmod(0o666)
+            errors.chmod(0o666)
+        return subprocess.Popen(
+            service.command,
+            cwd=service.folder,
+            stdout=output,
+            stderr=complaints,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )

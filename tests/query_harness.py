@@ -20,7 +20,7 @@ from events.contracts.messages import Audience, MessageDeleted, MessageEdited, M
 from events.contracts.offsets import Offset
 from events.queue import Entry
 from query_api.app import create_app
-from query_api.settings import ReadinessSettings, Settings, StreamSettings
+from query_api.settings import ReadinessSettings, Settings, StreamSettings, WaitSettings
 from runtime.clock import utc_now
 from runtime.ids import (
     AccountId,
@@ -47,7 +47,11 @@ TOKENS = ConsistencyTokens(KEY)
 
 
 def settings_for(
-    servers: Servers, *, redis_port: int | None = None, stream: StreamSettings | None = None
+    servers: Servers,
+    *,
+    redis_port: int | None = None,
+    stream: StreamSettings | None = None,
+    wait: WaitSettings | None = None,
 ) -> Settings:
     secret = Secret("-")
     redis_url = f"redis://default@127.0.0.1:{redis_port or servers.valkey_port}/0"
@@ -69,6 +73,7 @@ def settings_for(
             stream_url="http://127.0.0.1:1/",
         ),
         stream=stream or StreamSettings(),
+        wait=wait or WaitSettings(),
     )
 
 
@@ -82,9 +87,13 @@ class BelievesAll:
 
 
 def app_for(
-    servers: Servers, *, redis_port: int | None = None, stream: StreamSettings | None = None
+    servers: Servers,
+    *,
+    redis_port: int | None = None,
+    stream: StreamSettings | None = None,
+    wait: WaitSettings | None = None,
 ) -> Flask:
-    settings = settings_for(servers, redis_port=redis_port, stream=stream)
+    settings = settings_for(servers, redis_port=redis_port, stream=stream, wait=wait)
     return create_app(settings, verifier=BelievesAll())
 
 

@@ -34,7 +34,11 @@ FAST = {
     "MESSAGING_LOGIN_FAILURES_ADDRESS": "100000",
     "MESSAGING_ARGON2_MEMORY_KIB": "64",
     "MESSAGING_ARGON2_PASSES": "1",
+    # Canaries count as entries of the queues: tests of these have stacks of their own.
+    "MESSAGING_CANARY_SECONDS": "0",
 }
+# As people run it; a stuck partition shows sooner.
+CANARIES = {"MESSAGING_CANARY_SECONDS": "2", "MESSAGING_CANARY_LIMIT": "20"}
 MESSAGING = Path(sys.executable).parent / "messaging"
 _UP_S = 240
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import marshmallow as ma
@@ -11,6 +12,7 @@ from flask import Flask, Response
 
 import runtime.logging
 from runtime.errors import MessagingError
+from runtime.exposition import Look
 from runtime.settings import Reader, ServiceSettings
 from web.access_log import AccessLog
 from web.blueprints import ApiBlueprint
@@ -19,6 +21,7 @@ from web.documents import cache_control_header
 from web.guard import Guard, public
 from web.health import Check, Readiness
 from web.lifecycle import Lifecycle
+from web.metrics import metrics_page
 from web.openapi import Api
 from web.pages import docs_pages
 from web.problems import Problem
@@ -62,6 +65,7 @@ def build_api(  # noqa: PLR0913  # a factory's keywords, each told apart below
     statuses: Mapping[type[MessagingError], Problem],
     parts: Mapping[str, Check],
     guard: Guard | None,
+    looks: Mapping[str, Look] = MappingProxyType({}),
 ) -> tuple[Flask, Api]:
     """Return the app of one service, and the API on which to register its blueprints.
 
@@ -77,6 +81,7 @@ def build_api(  # noqa: PLR0913  # a factory's keywords, each told apart below
         statuses: The problem that stands for each of the service's own errors.
         parts: For each part it needs, a check that raises UnavailableError when it is not ready.
         guard: Who checks access tokens; None makes every route public.
+        looks: What `/metrics` looks at when asked, beside what was measured.
     """
     runtime.logging.configure(service)
     prefix = f"/{name}/v1"
@@ -98,6 +103,7 @@ def build_api(  # noqa: PLR0913  # a factory's keywords, each told apart below
     api.register_blueprint(_health(Readiness(parts)))
     app.register_blueprint(api.document_page(), url_prefix=prefix)
     app.register_blueprint(docs_pages(title=title), url_prefix=prefix)
+    app.register_blueprint(metrics_page(looks))
     return app, api
 
 

@@ -13,7 +13,7 @@ from flask import Response
 from web.bodies import MOST_BYTES, QueryReader, read_json
 from web.documents import LINKS_OF, PROBLEMS_OF
 from web.problems import CATALOGUE
-from web.traits import LINKS, PROBLEMS, PUBLIC, TAKES_QUERY
+from web.traits import LINKS, PROBLEMS, PUBLIC, TAKES_BODY, TAKES_QUERY
 
 View = TypeVar("View", bound=Callable[..., Any])
 SchemaLike = ma.Schema | type[ma.Schema]
@@ -61,8 +61,7 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smor
                 return view(*args, read(), **kwargs)
 
             _copy_documentation(document(view), reading)
-            if location == "query":
-                setattr(reading, TAKES_QUERY, True)
+            setattr(reading, TAKES_QUERY if location == "query" else TAKES_BODY, True)
             return reading
 
         return decorate

@@ -12,10 +12,11 @@ from werkzeug.http import parse_options_header
 from web.contexts import current_request
 from web.problems import CATALOGUE, InvalidFieldsError, ProblemError
 from web.responses import JSON
-from web.strict_json import load, parse
+from web.strict_json import StrictSchema, load, parse
 
 MOST_BYTES = 128 * 1024
 _MOST_PARAMETERS = 100
+_NO_FIELDS = StrictSchema()
 _PLAIN_JSON = frozenset({JSON, f"{JSON}; charset=utf-8", f"{JSON};charset=utf-8"})
 
 
@@ -45,6 +46,21 @@ def refuse_body(detail: str) -> None:
     """
     if _has_body(current_request()):
         raise InvalidFieldsError({}, detail)
+
+
+def refuse_unread_body() -> None:
+    """Refuse what a body says on a route that has none; an empty one, and `{}`, say nothing.
+
+    Raises:
+        ProblemError: It is of another media type, malformed, or has a field.
+    """
+    request = current_request()
+    if not _has_body(request):
+        return
+    body = _body(request, MOST_BYTES)
+    if body:
+        _check_media_type(request)
+        load(_NO_FIELDS, parse(body))
 
 
 class QueryReader:

@@ -24,9 +24,9 @@ _ALWAYS = (
     *("request-timeout", "content-too-large", "uri-too-long", "invalid-fields"),
     *("request-header-fields-too-large", "internal-server-error", "not-implemented"),
     *("service-unavailable", "http-version-not-supported"),
+    *("malformed-json", "unsupported-media-type"),
 )
 _WITH_TOKEN = ("unauthorized", "token-invalid")
-_WITH_BODY = ("malformed-json", "unsupported-media-type")
 # flask-smorest's own components, which nothing refers to.
 _UNUSED = ("Error", "PaginationMetadata")
 _BEARER: list[dict[str, list[str]]] = [{"bearerAuth": []}]
@@ -99,8 +99,6 @@ def _slugs(operation: dict[str, Any], path: str) -> list[str]:
     slugs = [*_ALWAYS, *operation.pop(PROBLEMS_OF)]
     if operation["security"] == _BEARER:
         slugs += _WITH_TOKEN
-    if "requestBody" in operation:
-        slugs += _WITH_BODY
     if "{" in path:
         slugs.append("not-found")
     return list(dict.fromkeys(slugs))

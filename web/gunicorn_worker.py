@@ -2,6 +2,9 @@
 
 And that the app is told of the worker's end: what never ends by itself would else be cut off.
 
+Gunicorn's master loads this module and keeps it. What it imports of ours is therefore imported by
+the workers alone: on SIGHUP new ones take the code that is there then, all of it.
+
 Run the APIs with `--worker-class=web.gunicorn_worker.Worker`.
 """
 
@@ -16,9 +19,6 @@ from typing import Any
 import orjson
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
-
-from web.catalogue import BY_STATUS
-from web.stopping import stop
 
 # The nearest class counts; what is not here was not refused, but failed.
 _STATUSES: dict[type[BaseException], int] = {
@@ -43,7 +43,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Begin to stop: no new connections, and streams end."""
         super().handle_exit(sig, frame)
         # Not here: a signal may interrupt the very code whose lock is needed.
-        threading.Thread(target=stop, args=(self.wsgi,), daemon=True).start()
+        threading.Thread(target=_stop, args=(self.wsgi,), daemon=True).start()
 
     def handle_error(
         self, _request: Any, client: socket.socket, _from: Any, exc: Exception
@@ -61,7 +61,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             client.sendall(_answer(status))
 
 
+def _stop(app: object) -> None:
+    from web.stopping import stop  # noqa: PLC0415  # in the worker, see above
+
+    stop(app)
+
+
 def _answer(status: int) -> bytes:
+    from web.catalogue import BY_STATUS  # noqa: PLC0415  # in the worker, see above
+
     problem = BY_STATUS[status]
     # The request id and the path are not known here, but to NGINX: it answers in our place, with
     # the whole problem, since the answer names one of its internal locations.

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import NamedTuple
 
 import httpx
 import redis
@@ -20,8 +21,16 @@ from web.responses import json_response
 
 _log = get_logger(__name__)
 
-Check = Callable[[], None]
-Detail = str | None
+# Returns what is worth saying of a part that is ready, mostly nothing.
+Check = Callable[[], str | None]
+
+
+class Found(NamedTuple):
+    """Whether a part is ready, and what there is to say of it."""
+
+    ready: bool
+    detail: str | None = None
+
 
 LONGEST_LOOK_S = 2.0
 # So long an answer serves everybody who asks: readiness is public and must not become a load.
@@ -38,23 +47,23 @@ class Readiness:
         self._parts = dict(parts)
         self._clock = clock
         self._lock = threading.Lock()
-        self._found: Mapping[str, Detail] = {}
+        self._found: Mapping[str, Found] = {}
         self._found_at = float("-inf")
 
     def response(self) -> Response:
         """Return 200 where every part is ready, else 503 with Retry-After; both name all parts."""
         found = self.look()
-        ready = not any(found.values())
+        ready = all(part.ready for part in found.values())
         members = {
             "status": "ready" if ready else "unready",
-            "parts": {name: _part(detail) for name, detail in found.items()},
+            "parts": {name: _part(part) for name, part in found.items()},
         }
         if ready:
             return json_response(members, headers={"Cache-Control": "no-store"})
         return json_response(members, 503, {"Cache-Control": "no-store", "Retry-After": "1"})
 
-    def look(self) -> Mapping[str, Detail]:
-        """Return for each part None where ready, else what is wrong; at most half a second old."""
+    def look(self) -> Mapping[str, Found]:
+        """Return what was found of each part; at most half a second old."""
         with self._lock:
             if self._clock() - self._found_at > _KEPT_S:
                 self._found = _look(self._parts)
@@ -137,7 +146,7 @@ def _unready(answer: httpx.Response) -> str:
     return ", ".join(names) + " not ready"
 
 
-def _look(parts: Mapping[str, Check]) -> Mapping[str, Detail]:
+def _look(parts: Mapping[str, Check]) -> Mapping[str, Found]:
     if not parts:
         return {}
     pool = ThreadPoolExecutor(max_workers=len(parts), thread_name_prefix="readiness")
@@ -148,18 +157,19 @@ def _look(parts: Mapping[str, Check]) -> Mapping[str, Detail]:
     return {name: _outcome(name, look) for name, look in looks.items()}
 
 
-def _outcome(name: str, look: Future[None]) -> Detail:
+def _outcome(name: str, look: Future[str | None]) -> Found:
     if not look.done():
-        return f"No answer within {LONGEST_LOOK_S:g} s."
+        return Found(ready=False, detail=f"No answer within {LONGEST_LOOK_S:g} s.")
     error = look.exception()
     if error is None:
-        return None
+        return Found(ready=True, detail=look.result())
     if isinstance(error, UnavailableError):
-        return str(error)
+        return Found(ready=False, detail=str(error))
     # Its text may name hosts or users: that is for the log.
     _log.error("readiness.check.failed", part=name, exc_info=error)
-    return "The check failed; the log says why."
+    return Found(ready=False, detail="The check failed; the log says why.")
 
 
-def _part(detail: Detail) -> dict[str, str]:
-    return {"status": "ready"} if detail is None else {"status": "unready", "detail": detail}
+def _part(found: Found) -> dict[str, str]:
+    detail = {} if found.detail is None else {"detail": found.detail}
+    return {"status": "ready" if found.ready else "unready", **detail}

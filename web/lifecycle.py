@@ -15,9 +15,10 @@ from runtime.errors import MessagingError, UnavailableError
 from runtime.logging import get_logger
 from web import request_ids
 from web.access_log import AccessLog
-from web.bodies import refuse_query
+from web.bodies import refuse_query, refuse_unread_body
 from web.contexts import current_context, current_request
 from web.guard import Guard
+from web.metrics import measure
 from web.negotiation import acceptable
 from web.problems import (
     BY_STATUS,
@@ -88,6 +89,8 @@ class Lifecycle:
             raise ProblemError(CATALOGUE["not-acceptable"])
         if not traits.takes_query and environ.get("QUERY_STRING"):
             refuse_query()
+        if not traits.takes_body:
+            refuse_unread_body()
         return None
 
     def _finish(self, response: Response) -> Response:
@@ -96,7 +99,10 @@ class Lifecycle:
         headers.add(request_ids.HEADER, context.request_id)
         headers.add("X-Content-Type-Options", "nosniff")
         headers.setdefault("Cache-Control", self._cache_control)
-        self._access_log.write(response, current_request(), context)
+        seconds = time.perf_counter() - context.started
+        current = current_request()
+        measure(current, response.status_code, seconds)
+        self._access_log.write(response, current, context, seconds)
         return response
 
     def _on_our_error(self, error: MessagingError) -> Response:

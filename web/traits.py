@@ -14,6 +14,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 PUBLIC = "messaging_public"
 TAKES_QUERY = "messaging_takes_query"
+TAKES_BODY = "messaging_takes_body"
 PRODUCES = "messaging_produces"
 PROBLEMS = "messaging_problems"
 LINKS = "messaging_links"
@@ -25,6 +26,7 @@ class Traits:
 
     public: bool
     takes_query: bool
+    takes_body: bool
     produces: tuple[str, ...]
 
 
@@ -41,6 +43,12 @@ def produces(*media_types: str) -> Callable[[View], View]:
 def takes_any_query(view: View) -> View:
     """Mark a view, such as a page, that ignores query parameters instead of refusing them."""
     setattr(view, TAKES_QUERY, True)
+    return view
+
+
+def sees_to_its_body(view: View) -> View:
+    """Mark a view that reads the body, or refuses it in its own words."""
+    setattr(view, TAKES_BODY, True)
     return view
 
 
@@ -74,5 +82,6 @@ def _traits(view: Callable[..., Any], method: str) -> Traits:
     return Traits(
         public=mark(PUBLIC, default=False),
         takes_query=mark(TAKES_QUERY, default=False),
+        takes_body=mark(TAKES_BODY, default=False),
         produces=mark(PRODUCES, default=(JSON,)),
     )

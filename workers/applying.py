@@ -14,10 +14,12 @@ from events.queue import Entry
 from runtime.clock import Clock
 from runtime.ids import Partition
 from runtime.logging import get_logger
+from runtime.meters import count
 from workers.back_off import delay
 from workers.batch import Counts, Outcome, Poison, apply_batch
 from workers.drained import Halt
 from workers.faults import PoisonLimitError, classify, may_be_divided
+from workers.measures import Batch, count_events
 from workers.poison_limit import FaultSettings
 
 _log = get_logger(__name__)
@@ -118,6 +120,7 @@ class Applier:
         while classify(error) == "unknown" and attempts < self._faults.attempts:
             time.sleep(delay(attempts, 1.0))
             attempts += 1
+            count("messaging_projection_retries_total")
             try:
                 return self.transact(partition, start, entry, counts)
             except Exception as cause:
@@ -142,6 +145,7 @@ class Applier:
         poison: Poison | None = None,
     ) -> Halt | None:
         """Apply `entries` if the checkpoint still stands at `start`, right before them."""
+        batch = Batch()
         with self._engine.begin() as transaction:
             checkpoint = checkpoints.lock(transaction, partition)
             # To go on where the checkpoint is not would skip what lies between for ever.
@@ -150,6 +154,7 @@ class Applier:
             if checkpoint.paused is not None:
                 return "paused"
             outcome = self.apply(transaction, checkpoint, entries, poison)
+        batch.committed(len(entries))
         self.tell(partition, entries[-1].offset, outcome, counts)
         return None
 
@@ -159,7 +164,9 @@ class Applier:
             checkpoint = checkpoints.lock(transaction, partition)
             if checkpoint is None or checkpoint.offset != start:
                 return "busy"
-            pauses.pause(transaction, [partition], reason=str(limit), now=self._clock())
+            pauses.pause(
+                transaction, [partition], by="poison", reason=str(limit), now=self._clock()
+            )
         _log.error("projection.stopped", partition=partition, reason=str(limit), after=str(start))
         return "paused"
 
@@ -168,7 +175,10 @@ class Applier:
         if self._notify is not None and outcome.counts.applied:
             self._notify(partition, reached)
         counts.add(outcome.counts)
-        _log.info("projection.committed", partition=partition, events=outcome.traces)
+        count_events(outcome.counts)
+        # A canary alone is not worth a line.
+        if outcome.recorded or outcome.letters:
+            _log.info("projection.committed", partition=partition, events=outcome.traces)
         for letter in outcome.poisoned:
             # Not the reason: a database's error may quote a value, and that may be a message.
             _log.error(

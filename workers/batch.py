@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from events import dead_letters, erasures, log
+from events.canaries import note_applied
 from events.contracts.accounts import AccountDeleted
 from events.contracts.base import PoisonEventError
 from events.contracts.envelope import Envelope, peek
@@ -19,9 +19,9 @@ from events.dead_letters import DeadLetter
 from events.log import Recorded
 from events.queue import Entry
 from runtime.ids import Partition
+from workers import canaries, spares
 from workers import facts as known_facts
-from workers import spares
-from workers.faults import first_line, storable
+from workers.faults import first_line, traceback_of
 from workers.projections import read_model
 from workers.rules.decisions import ACCOUNT_DELETED, decide
 from workers.rules.facts import Facts
@@ -104,7 +104,7 @@ def apply_batch(
     Raises:
         sqlalchemy.exc.DBAPIError: The database refuses a row, or is away.
     """
-    decoded = [(entry, _decode(entry)) for entry in entries]
+    decoded, canary = canaries.set_apart([(entry, _decode(entry)) for entry in entries])
     envelopes = [envelope for _, envelope in decoded if isinstance(envelope, Envelope)]
     facts = known_facts.load(transaction, partition, envelopes)
     outcome = Outcome()
@@ -120,6 +120,9 @@ def apply_batch(
     log.record(transaction, partition, outcome.recorded, now=now)
     dead_letters.park(transaction, partition, outcome.letters, now=now)
     project(transaction, partition, outcome.recorded, now=now)
+    # A canary that cannot be noted is passed over: its age tells.
+    if canary is not None and poison is None:
+        note_applied(transaction, partition, canary, now=now)
     return outcome
 
 
@@ -202,11 +205,6 @@ def _poisoned(entry: Entry, poison: Poison, event_id: UUID | None, key: UUID | N
         traceback=traceback_of(poison.error),
         attempts=poison.attempts,
     )
-
-
-def traceback_of(error: BaseException) -> str:
-    """Return where `error` came from, as Postgres can store it."""
-    return storable("".join(traceback.format_exception(error)))
 
 
 def project(

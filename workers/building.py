@@ -11,6 +11,7 @@ from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from database.errors import reason_of
 from events import checkpoints, replay
 from runtime.errors import MessagingError, UnavailableError
 from runtime.ids import Partition
@@ -152,12 +153,8 @@ class Builder:
 
     def _fold_some(self, transaction: Connection, partition: Partition) -> int:
         reached = folds.lock(transaction, self._spare, partition)
-        events = replay.read(
-            transaction,
-            partition,
-            after=reached.offset,
-            limit=self._batch_size,
-            selection=replay.APPLIED,
+        events = replay.read_applied(
+            transaction, partition, after=reached.offset, limit=self._batch_size
         )
         if events:
             read_model.apply(transaction, partition, events, schema=self._spare)
@@ -182,7 +179,7 @@ def persist(act: Callable[[], int], pace: Pace) -> int:
                 raise
             failed = error
         pace.rest(_FIRST_PAUSE_S * 2**attempt)
-    reason = (str(failed.orig).strip().splitlines() or ["no reason given"])[0]
+    reason = reason_of(failed)
     raise UnavailableError(f"The database fails: {reason}: run it again to go on.") from failed
 
 

@@ -8,10 +8,12 @@ from celery import Celery, signals
 
 from events.celery_app import create_celery
 from runtime.clock import utc_now
+from runtime.exposition import serve
 from runtime.logging import configure
 from runtime.settings import BrokerSettings, QueueSettings, Reader, ServiceSettings
 from workers import alive
 from workers.context import WorkerContext
+from workers.segments import looks
 from workers.tasks import register
 
 
@@ -25,7 +27,10 @@ def create_app() -> Celery:
     reader = Reader()
     queue = QueueSettings.read(reader)
     application = create_celery(BrokerSettings.read(reader), partitions=queue.partitions)
-    register(application, WorkerContext(reader, queue, clock=utc_now))
+    context = WorkerContext(reader, queue, clock=utc_now)
+    register(application, context)
+    # A worker's process alone sends this signal: beat and Flower measure nothing.
+    signals.worker_init.connect(lambda **_: serve(reader, looks(context)), weak=False)
     alive_file = reader.path("MESSAGING_ALIVE_FILE")
     if alive_file is not None:
         alive.show(alive_file)

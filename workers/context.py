@@ -12,6 +12,7 @@ from events.queue import EventQueue
 from runtime.clock import Clock
 from runtime.redis_client import connect
 from runtime.settings import (
+    CanarySettings,
     DatabaseSettings,
     QueueSettings,
     Reader,
@@ -48,6 +49,7 @@ class WorkerContext:
         """Read from `reader` later; connect to nothing now."""
         self.queue_settings = queue
         self._faults = FaultSettings.read(reader)
+        self.canary_settings = CanarySettings.read(reader)
         self.clock = clock
         self._reader = reader
         self._lock = threading.Lock()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Literal
 
-from psycopg2 import InterfaceError, OperationalError
+from psycopg2 import DatabaseError, InterfaceError, OperationalError
 from psycopg2.errors import QueryCanceled
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
@@ -12,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from events.contracts.base import PoisonEventError
 from runtime.errors import MessagingError, UnavailableError
+from runtime.words import unquoted
 
 # Wait and try again, for ever; set the event aside; try a few times, then set it aside.
 Fault = Literal["transient", "poison", "unknown"]
@@ -38,6 +40,8 @@ _TRANSIENT_CODES = frozenset(
     }
 )
 _POISON_CLASSES = frozenset({"22", "23"})  # data exception, integrity constraint violation
+# Integrity constraint violation, and access to what the schema has not.
+_NAMING_CLASSES = frozenset({"23", "42"})
 
 
 class PoisonLimitError(MessagingError):
@@ -74,8 +78,45 @@ def _classify_database(error: DBAPIError) -> Fault:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says, without the statement that SQLAlchemy adds."""
-    return storable((str(error).strip().splitlines() or [type(error).__name__])[0])
+    """Return what an error says, without the statement and without what it quotes of the event."""
+    said, kind = _first_line(error), type(error).__name__
+    if said and isinstance(error, MessagingError | DBAPIError):
+        return storable(said)
+    return storable(f"{kind}: {said}" if said else kind)
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return where `error` and its causes came from, the first cause first, as `first_line` does.
+
+    Python's own form would quote: Postgres tells the row that it refused.
+    """
+    told: list[str] = []
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        kind = f"{type(cause).__module__}.{type(cause).__qualname__}"
+        frames = "".join(traceback.format_tb(cause.__traceback__))
+        told.append(f"Traceback (most recent call last):\n{frames}{kind}: {_first_line(cause)}\n")
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return storable("\nThat led to:\n\n".join(reversed(told)))
+
+
+def _first_line(error: BaseException) -> str:
+    return (_words(error).strip().splitlines() or [""])[0]
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, MessagingError):
+        return str(error)  # Ours quote nobody.
+    refused = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(refused, DatabaseError):
+        # Detail and context would be the row. The line itself names the row's constraint, or what
+        # the schema has not; of any other error it may quote a value.
+        primary = refused.diag.message_primary or (str(refused).splitlines() or [""])[0]
+        names = (refused.pgcode or "")[:2] in _NAMING_CLASSES
+        return primary if names else unquoted(primary)
+    return unquoted(str(refused))
 
 
 def storable(words: str) -> str:

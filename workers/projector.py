@@ -24,6 +24,7 @@ from workers.back_off import BackOff
 from workers.batch import Counts
 from workers.drained import Drained, Halt
 from workers.faults import classify
+from workers.measures import Batch
 from workers.poison_limit import FaultSettings
 
 _log = get_logger(__name__)
@@ -123,6 +124,7 @@ class Projector:
         """Apply one batch; return up to where all is applied, or why nothing more was."""
         entries: list[Entry] = []
         start = START
+        batch = Batch()
         try:
             with self._engine.begin() as transaction:
                 checkpoint = checkpoints.lock(transaction, partition)
@@ -144,6 +146,7 @@ class Projector:
             if halt is not None:
                 return halt
         else:
+            batch.committed(len(entries))
             self._applier.tell(partition, entries[-1].offset, outcome, counts)
         return entries[-1].offset
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from events import checkpoints, log, parked
+from events import checkpoints, dead_letters, log, parked
 from events.contracts.base import PoisonEventError
 from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageSent
@@ -22,8 +22,9 @@ from events.queue import Entry
 from runtime.clock import Clock
 from runtime.ids import Partition
 from workers import facts as known_facts
-from workers.batch import Counts, Outcome, decide_entry, project, traceback_of
-from workers.faults import classify, first_line
+from workers.batch import Counts, Outcome, decide_entry, project
+from workers.faults import classify, first_line, traceback_of
+from workers.rules.decisions import ACCOUNT_DELETED
 
 # More than these of one conversation take several transactions: others in its partition wait
 # meanwhile. What is left still holds the conversation, so that order is kept.
@@ -144,7 +145,17 @@ def _apply(
             decide_entry(entry, envelope, facts, outcome)
     log.settle(transaction, partition, outcome.recorded, now=now)
     project(transaction, partition, outcome.recorded, now=now)
+    _redact_deleted(transaction, partition, outcome, now)
     return outcome.counts
+
+
+def _redact_deleted(
+    transaction: Connection, partition: Partition, outcome: Outcome, now: datetime
+) -> None:
+    """Take out the text of accounts that were deleted, should a letter hold any again."""
+    deleted = [row for row in outcome.recorded if row.reason == ACCOUNT_DELETED]
+    for actor in {row.envelope.actor_id for row in deleted}:
+        dead_letters.redact_actor(transaction, partition, actor, now=now)
 
 
 def _check_order(

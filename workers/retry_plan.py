@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from events import parked
 from events.contracts.offsets import Offset
-from events.selection import Selection, all_letters
+from events.letters import LetterSelection, all_letters
 from runtime.clock import Clock
 from runtime.ids import Partition
 from workers.pace import Pace
@@ -26,13 +26,13 @@ class Held:
     events: int
 
 
-def held(connection: Connection, selection: Selection) -> list[Held]:
+def held(connection: Connection, selection: LetterSelection) -> list[Held]:
     """Return the conversations in which `selection` finds parked events.
 
     All their events are retried, from the first: the one that was selected may wait behind others.
     """
     chosen: defaultdict[Partition, set[Offset]] = defaultdict(set)
-    for letter in all_letters(connection, replace(selection, status="parked")):
+    for letter in all_letters(connection, replace(selection, state="parked")):
         chosen[letter.place.partition].add(letter.place.offset)
     return [
         Held(partition=partition, first=group[0], events=len(group))

@@ -6,15 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, column, insert, table, text
 
-from events.replay import Selection
+from events import selection
+from events.selection import Selection
 from runtime.ids import ConversationId, Partition
 
 _BATCH_EVENTS = 2_000
 _PAGE = 500
 _PARTITIONS = text("SELECT partitions FROM event_log.queue_epoch WHERE id = 1")
-_DROP = text("DROP TABLE IF EXISTS pg_temp.selected")
+_DROP = text("DROP TABLE IF EXISTS pg_temp.selected, pg_temp.matched")
+_MATCHED = text("CREATE TEMPORARY TABLE matched (id uuid)")
+_MATCH = insert(table("matched", column("id"), schema="pg_temp")).from_select(
+    ["id"], selection.conversations()
+)
 # The read model may hold conversations that the log does not know, and the other way round. The
 # low bits of its crc32 are a conversation's partition. A filter that is not given is null.
 _CHOOSE = text(
@@ -24,15 +29,7 @@ _CHOOSE = text(
     FROM (
         SELECT id, CAST(crc32(uuid_send(id)) AS int8) & :mask AS partition
         FROM (
-            SELECT conversation_id AS id FROM event_log.event
-            WHERE (CAST(:since AS timestamptz) IS NULL OR occurred_at >= :since)
-                AND (CAST(:until AS timestamptz) IS NULL OR occurred_at < :until)
-                AND (CAST(:types AS text[]) IS NULL OR type = ANY(CAST(:types AS text[]))
-                    OR regexp_replace(type, '\\.v[0-9]+$', '') = ANY(CAST(:types AS text[])))
-                AND (CAST(:accounts AS text[]) IS NULL OR actor_id = ANY(CAST(:accounts AS uuid[]))
-                    OR data ->> 'recipient_id' = ANY(CAST(:accounts AS text[])))
-                AND (CAST(:outcomes AS text[]) IS NULL
-                    OR outcome = ANY(CAST(:outcomes AS text[])))
+            SELECT id FROM pg_temp.matched
             UNION SELECT id FROM read_model.conversation
             WHERE :stored AND CAST(:accounts AS text[]) IS NULL
             UNION SELECT conversation_id FROM read_model.conversation_member
@@ -85,17 +82,19 @@ def partitions(connection: Connection) -> int:
     return int(connection.execute(_PARTITIONS).scalar() or 0)
 
 
-def choose(connection: Connection, selection: Selection) -> Chosen:
+def choose(connection: Connection, wanted: Selection) -> Chosen:
     """Remember, in this session, the conversations that a selection means: with any event of it.
 
     Without a filter that speaks of events, also those that only the read model has.
     """
     connection.execute(_DROP)
+    connection.execute(_MATCHED)
+    connection.execute(_MATCH, wanted.parameters())
     more = {
         "mask": max(partitions(connection), 1) - 1,
-        "stored": not selection.chooses_events,
+        "stored": not wanted.chooses_events,
     }
-    connection.execute(_CHOOSE, {**selection.parameters(), **more})
+    connection.execute(_CHOOSE, {**wanted.parameters(), **more})
     connection.execute(_INDEX)
     counted = connection.execute(_COUNT).one()
     occupied = connection.execute(_OCCUPIED).scalars()

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from events.replay import Selection
+from events.selection import Selection
 from runtime.ids import AccountId, ConversationId, Partition
 from workers import selecting
 from workers.pace import Pace

@@ -7,22 +7,18 @@ from flask import Response
 from auth_api.schemas.sessions import JWKS, JwksSchema
 from auth_api.services import current_services
 from web.blueprints import ApiBlueprint
-from web.documents import cache_control_header
 from web.guard import public
 from web.responses import json_response
 
-_A_MINUTE = "public, max-age=60"
 blueprint = ApiBlueprint("keys", __name__, description="Verifying access tokens.")
 
 
 @blueprint.route("/.well-known/jwks.json", methods=["GET"])
 @public
-@blueprint.response(
-    200, JwksSchema, example=JWKS, headers={"Cache-Control": cache_control_header(_A_MINUTE)}
-)
+@blueprint.response(200, JwksSchema, example=JWKS)
 def jwks() -> Response:
     """List the public keys by which access tokens are verified.
 
     Two are live while keys are rotated: the `kid` of a token names its own.
     """
-    return json_response(current_services().keys.jwks(), headers={"Cache-Control": _A_MINUTE})
+    return json_response(current_services().keys.jwks())

@@ -8,7 +8,8 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from auth_api.passwords import LONGEST, OWN_NAME, SHORTEST, is_common, is_own_name, normalised
+from auth_api.passwords import OWN_NAME, is_own_name
+from auth_api.schemas.passwords import NewPasswordField, PasswordField
 from web.strict_json import StrictSchema, Text, UsernameField
 
 _LONGEST_EMAIL = 254
@@ -36,35 +37,12 @@ class EmailField(Text):
         )
 
 
-def _uncommon(password: str) -> None:
-    if is_common(password):
-        raise ma.ValidationError("Too common: it is among the first that are guessed.")
-
-
-class PasswordField(Text):
-    """A password that is being chosen, loaded in Unicode's form C."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        """Take no bounds of its own."""
-        super().__init__(
-            least=SHORTEST,
-            most=LONGEST,
-            validate=_uncommon,
-            load_only=True,
-            metadata={"format": "password", **kwargs.pop("metadata", {})},
-            **kwargs,
-        )
-
-    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
-        return normalised(super()._deserialize(value))
-
-
 class RegisterSchema(StrictSchema):
     """What it takes to create an account."""
 
     username = UsernameField(required=True, metadata={"examples": ["alice"]})
     email = EmailField(required=True, metadata={"examples": ["alice@example.org"]})
-    password = PasswordField(required=True, metadata={"examples": ["correct horse battery"]})
+    password = NewPasswordField(required=True, metadata={"examples": ["correct horse battery"]})
 
     @ma.validates_schema
     def _not_a_copy(self, data: dict[str, str], **_kwargs: object) -> None:
@@ -75,18 +53,14 @@ class RegisterSchema(StrictSchema):
 class PasswordChangeSchema(StrictSchema):
     """What it takes to change a password."""
 
-    current_password = Text(
-        least=1, most=LONGEST, required=True, load_only=True, metadata={"format": "password"}
-    )
-    new_password = PasswordField(required=True)
+    current_password = PasswordField(required=True)
+    new_password = NewPasswordField(required=True)
 
 
 class DeletionSchema(StrictSchema):
     """What it takes to delete one's account."""
 
-    password = Text(
-        least=1, most=LONGEST, required=True, load_only=True, metadata={"format": "password"}
-    )
+    password = PasswordField(required=True)
 
 
 class DeletionAcceptedSchema(ma.Schema):

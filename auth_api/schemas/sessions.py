@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
-from auth_api.passwords import LONGEST
+from auth_api.schemas.passwords import PasswordField
 from web.strict_json import StrictSchema, Text
 
 _LONGEST_USERNAME = 256
@@ -20,13 +20,7 @@ class LoginSchema(StrictSchema):
     username = Text(
         least=1, most=_LONGEST_USERNAME, required=True, metadata={"examples": ["alice"]}
     )
-    password = Text(
-        least=1,
-        most=LONGEST,
-        required=True,
-        load_only=True,
-        metadata={"format": "password", "examples": ["correct horse battery"]},
-    )
+    password = PasswordField(required=True, metadata={"examples": ["correct horse battery"]})
 
 
 class TokenSchema(ma.Schema):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.resources
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,10 +24,10 @@ from cli.demo.report import Outcome, Report
 from cli.demo.service import Service
 from cli.demo.showing import show
 from cli.demo.troubles import Troubles, client_factory, explained
+from cli.lazy import INTERRUPTED
 from messaging_client import MessagingError, http_client
 
 SAMPLE = "sample/ubuntu-irc-sample.jsonl"
-_INTERRUPTED = 130
 
 
 @click.command()
@@ -55,12 +54,12 @@ def demo(*, messages: int | None, path: Path | None, url: str | None, as_json: b
             report = run.report(chat)
     except KeyboardInterrupt:
         click.echo(f"Stopped; {run.accepted:,} messages had been accepted.", err=True)
-        sys.exit(_INTERRUPTED)
+        raise click.exceptions.Exit(INTERRUPTED) from None
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:
         show(report, Console())
-    sys.exit(0 if report.outcome.is_good else 1)
+    raise click.exceptions.Exit(0 if report.outcome.is_good else 1)
 
 
 @contextmanager

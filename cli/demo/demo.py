@@ -10,7 +10,7 @@ from datetime import datetime
 from cli.demo.accounts import Accounts
 from cli.demo.outgoing import Census, Outgoing
 from cli.demo.parallel import Stop, for_each
-from cli.demo.progress import Screen, Stage
+from cli.demo.progress import DemoScreen, Stage
 from cli.demo.report import Outcome
 from cli.demo.sending import Sender, Sent
 from cli.demo.verifying import Findings, verify
@@ -28,7 +28,7 @@ class Demo:
     """Lets the people of a chat file write to each other, and looks whether all of it arrives."""
 
     def __init__(
-        self, accounts: Accounts, screen: Screen, *, stop: Stop, began_at: datetime
+        self, accounts: Accounts, screen: DemoScreen, *, stop: Stop, began_at: datetime
     ) -> None:
         """Act as `accounts` and tell `screen`; `began_at` is now by the service's clock."""
         self._accounts = accounts

@@ -9,17 +9,10 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, Self
 
 from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 from rich.text import Text
+
+from cli.bars import columns
 
 _LINE_EVERY_S = 10.0
 
@@ -35,7 +28,7 @@ class Stage(Protocol):
         """How long it has taken."""
 
 
-class Screen(Protocol):
+class DemoScreen(Protocol):
     """Where the demo says how far it is."""
 
     def stage(self, title: str, total: int) -> AbstractContextManager[Stage]:
@@ -43,14 +36,6 @@ class Screen(Protocol):
 
     def trouble(self, text: str) -> None:
         """Show what holds the demo up; nothing does if `text` is empty."""
-
-
-class _Rate(ProgressColumn):
-    """How many a second."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s", style="cyan")
 
 
 class _Timed:
@@ -85,15 +70,7 @@ class Bars:
 
     def __init__(self, console: Console) -> None:
         """Draw on `console`, a terminal."""
-        self._progress = _Display(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-        )
+        self._progress = _Display(*columns(), console=console)
 
     @contextmanager
     def stage(self, title: str, total: int) -> Iterator[Stage]:
@@ -157,7 +134,7 @@ class Lines:
 
 
 @contextmanager
-def screen(console: Console) -> Iterator[Screen]:
+def screen(console: Console) -> Iterator[DemoScreen]:
     """Show on `console`, in the way that suits it, until the end of the block."""
     if not console.is_terminal:
         yield Lines(console)

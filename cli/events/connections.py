@@ -14,12 +14,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from database.engines import create_engine_for
+from database.errors import reason_of
 from events.queue import EventQueue
 from local_stack import operating
 from local_stack.state import State
 from runtime import redis_client
 from runtime.errors import MessagingError
-from runtime.settings import QueueSettings
+from runtime.settings import QueueSettings, RedisSettings
 from workers.alone import Engines
 
 
@@ -45,28 +46,25 @@ def writing(state: State, *, connections: int = 1) -> Engine:
     )
 
 
-def deriving(jobs: int = 1) -> Engines:
+def deriving(state: State, jobs: int = 1) -> Engines:
     """Return both engines, for who derives the read model anew.
 
     Args:
+        state: The stack.
         jobs: Transactions at once; two more are for holding, comparing and being alone.
     """
-    state, size = stack(), jobs + 2
+    size = jobs + 2
     return Engines(
         operator=reading(state, connections=size), worker=writing(state, connections=size)
     )
 
 
-def queue(state: State) -> EventQueue:
-    """Return the event queue, to be looked at."""
-    settings = QueueSettings(
-        partitions=state.record.event_partitions,
-        limit=1,
-        retention_seconds=1,
-        batch_size=1,
-        bell_ttl_seconds=1,
-    )
-    return EventQueue(redis_client.connect(operating.redis(state)), settings)
+def queue(
+    state: State, *, partitions: int | None = None, by: RedisSettings | None = None
+) -> EventQueue:
+    """Return the event queue, to be looked at; with other `partitions`, or `by` another user."""
+    settings = QueueSettings.of_viewer(partitions=partitions or state.record.event_partitions)
+    return EventQueue(redis_client.connect(by or operating.redis(state)), settings)
 
 
 @contextmanager
@@ -79,6 +77,4 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeoutError) as error:
-        cause = getattr(error, "orig", None) or error
-        reason = (str(cause).strip().splitlines() or ["no reason given"])[0]
-        raise MessagingError(f"The database fails: {reason}: run it again.") from error
+        raise MessagingError(f"The database fails: {reason_of(error)}: run it again.") from error

@@ -17,6 +17,7 @@ _VERBS = {
     "verify": "cli.events.verify:verify",
     "replay": "cli.events.replay:replay",
     "rebuild": "cli.events.rebuild:rebuild",
+    "repartition": "cli.events.repartition:repartition",
     "schema": "cli.events.schema:schema",
 }
 

@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import json
 import sys
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -15,12 +14,14 @@ import click
 
 from cli.events import connections
 from cli.events.running import counting, rate_option
-from events.archive import ArchiveError, Header, Item, read_line
+from events import archive_file
+from events.archive import ArchiveError, End, Header
+from events.archive_file import Line
 from runtime.clock import utc_now
-from workers.restoring import prepare, restore
+from workers.closing import check_header, prepare
+from workers.restoring import restore
 
-# A message may have 16,384 characters; a row quotes it, escaped.
-_LONGEST_LINE = 16 * 1024 * 1024
+_TELL_EVERY = 1_000
 
 
 @click.command("import")
@@ -31,9 +32,12 @@ _LONGEST_LINE = 16 * 1024 * 1024
 def import_(file: str, *, rate: float | None, yes: bool, as_json: bool) -> None:
     """Restore event log, dead letters, read model and checkpoints from FILE, made by `export`.
 
-    The service must be empty. Its partitions are paused until all is there; keep clients away
-    meanwhile. Run it again with the same file to go on with an import that was interrupted.
-    Accounts are not in the file: restore schema identity from a back-up, or ids stay without names.
+    The service must be empty. Until all is there commands are answered 503 and its partitions are
+    paused. Run it again with the same file to go on with an import that was interrupted. A file is
+    read and checked as a whole before anything is written; standard input only as it comes.
+
+    Accounts are not in the file: restore schema identity from a back-up first, or ids stay without
+    names. Accounts deleted after the export are erased again before anybody reads what they wrote.
 
     Exit code 0: restored. 1: not empty, damaged, not confirmed, or something is away.
     """
@@ -41,27 +45,49 @@ def import_(file: str, *, rate: float | None, yes: bool, as_json: bool) -> None:
         raise click.UsageError("An export from standard input needs --yes: nothing can be asked.")
     state = connections.stack()
     engine = connections.writing(state)
+    partitions = state.record.event_partitions
+    if file != "-":
+        _check(file, partitions, quiet=as_json)
     with _lines(file) as lines:
-        header = next(lines, None)
-        if not isinstance(header, Header):
-            raise ArchiveError(f"{file} is no export of an event log.")
+        header = _header_of(lines, partitions)
         if not yes:
             question = f"Restore {header.events:,} events of {header.made_at:%Y-%m-%d %H:%M} UTC?"
             click.confirm(question, abort=True, err=True)
-        queued = connections.queue(state).numbers()
+        queue = connections.queue(state)
         with connections.one_line():
-            again = prepare(engine, header, queued=queued, clock=utc_now)
+            again = prepare(engine, queue, header, clock=utc_now)
         with counting("Importing", header.events, rate=rate, quiet=as_json) as pace:
-            done = restore(engine, header, lines, clock=utc_now, pace=pace)
+            done = restore(engine, header, lines, queue=queue, clock=utc_now, pace=pace)
     told = {"events": done.events, "dead_letters": done.letters, "restored_before": done.known}
+    told["erased_again"] = len(done.erased)
     if as_json:
         click.echo(json.dumps({**told, "resumed": again}))
     else:
         click.echo("Restored {events:,} events and {dead_letters:,} dead letters.".format(**told))
+        if done.erased:
+            click.echo(f"Erased {len(done.erased):,} accounts that were deleted since.")
+
+
+def _check(file: str, partitions: int, *, quiet: bool) -> None:
+    """Read all of FILE before anything is written; standard input can be read but once."""
+    with _lines(file) as lines:
+        header = _header_of(lines, partitions)
+        with counting("Checking", header.events, quiet=quiet) as pace:
+            for number, line in enumerate(lines, 1):
+                if number % _TELL_EVERY == 0 or isinstance(line.item, End):
+                    pace.done(number % _TELL_EVERY or _TELL_EVERY)
+
+
+def _header_of(lines: Iterator[Line], partitions: int) -> Header:
+    header = next(lines).item
+    if not isinstance(header, Header):
+        raise ArchiveError("This is no export of an event log.")
+    check_header(header, partitions)
+    return header
 
 
 @contextlib.contextmanager
-def _lines(file: str) -> Iterator[Iterator[Item]]:
+def _lines(file: str) -> Iterator[Iterator[Line]]:
     with contextlib.ExitStack() as stack:
         source: IO[bytes]
         if file == "-":
@@ -70,12 +96,4 @@ def _lines(file: str) -> Iterator[Iterator[Item]]:
             source = cast("IO[bytes]", stack.enter_context(gzip.open(file, "rb")))
         else:
             source = stack.enter_context(Path(file).open("rb"))
-        yield _read(source)
-
-
-def _read(source: IO[bytes]) -> Iterator[Item]:
-    try:
-        while line := source.readline(_LONGEST_LINE):
-            yield read_line(line)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ArchiveError(f"The export is cut off or damaged: {error}.") from error
+        yield archive_file.read(source)

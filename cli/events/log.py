@@ -8,48 +8,28 @@ from typing import Any
 import click
 
 from cli.events import connections, shown
-from cli.events.filters import filters, selection
+from cli.events.filters import filters, paged, selection
 from cli.events.tables import table
-from events.selection import BEGINNING, Place, events
-
-
-class _Place(click.ParamType[Place]):
-    name = "place"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Place:
-        try:
-            return value if isinstance(value, Place) else Place.parse(value)
-        except ValueError:
-            self.fail(f"{value!r} is no place like 3/1771234567890-0", param, ctx)
+from events.selection import Place, events
 
 
 @click.command()
 @filters
-@click.option("--status", type=click.Choice(["applied", "rejected", "parked"]), help="Its outcome.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--after", type=_Place(), default=BEGINNING, help="Behind this place: the next page.")
+@paged
 @click.option("--show-text", is_flag=True, help="Show what people wrote.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of a table.")
-def log(
-    *,
-    status: str | None,
-    limit: int,
-    after: Place,
-    show_text: bool,
-    as_json: bool,
-    **named: Any,
-) -> None:
+def log(*, limit: int, after: Place, show_text: bool, as_json: bool, **named: Any) -> None:
     """Show the event log, by partition and offset, a page at a time."""
-    engine = connections.reading(connections.stack())
+    state = connections.stack()
+    engine = connections.reading(state)
     with connections.one_line(), engine.connect() as connection:
-        chosen = selection(connection, named, status=status)
+        chosen = selection(connection, state, named)
         found = events(connection, chosen, after=after, limit=limit + 1)
     page = [shown.event(row, text=show_text) for row in found[:limit]]
     following = page[-1]["place"] if len(found) > limit else None
     if as_json:
-        click.echo(json.dumps({"events": page, "next": following}, indent=2, ensure_ascii=False))
+        click.echo(shown.as_json({"events": page, "next": following}, indent=2))
         return
     _print(page, text=show_text)
     if following:

@@ -8,6 +8,7 @@ import click
 from sqlalchemy import Engine
 
 from cli.events import connections
+from cli.events.filters import partition_of
 from events import pauses
 from local_stack.state import State
 from runtime.clock import utc_now
@@ -55,12 +56,11 @@ def resume(which: str, *, as_json: bool) -> None:
 
 
 def _partitions(state: State, which: str) -> list[Partition]:
-    count = state.record.event_partitions
     if which == "all":
-        return list(map(Partition, range(count)))
-    if not which.isdecimal() or int(which) >= count:
-        raise click.BadParameter(f"{which!r}: give a partition from 0 to {count - 1}, or all.")
-    return [Partition(int(which))]
+        return list(map(Partition, range(state.record.event_partitions)))
+    if not which.isdecimal():
+        raise click.BadParameter(f"{which!r} is neither a partition's number nor all.")
+    return [partition_of(state, int(which))]
 
 
 def _show(done: str, changed: set[Partition], engine: Engine, *, as_json: bool) -> None:

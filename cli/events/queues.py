@@ -13,20 +13,14 @@ from rich.text import Text
 from sqlalchemy import Engine, text
 
 from cli.events import connections
-from cli.events.running import INTERRUPTED
 from cli.events.tables import table
-from events import checkpoints, pauses
+from events import checkpoints, dead_letters, pauses
 from events.checkpoints import Checkpoint
 from events.pauses import Pause
 from events.queue import EventQueue
 from runtime.clock import rfc3339
 from runtime.ids import Partition
 
-_PARKED = text(
-    """
-    SELECT partition, count(*) FROM event_log.dead_letter WHERE state = 'parked' GROUP BY partition
-    """
-)
 _STANDBYS = text("SELECT name, state, lag_bytes, lag_seconds FROM public.standbys()")
 _EVERY_S = 2.0
 
@@ -48,10 +42,7 @@ def queues(*, watch: bool, as_json: bool) -> None:
         else:
             click.echo(_shown(found))
         return
-    try:
-        _watch(engine, queue, as_json=as_json)
-    except KeyboardInterrupt:
-        raise click.exceptions.Exit(INTERRUPTED) from None
+    _watch(engine, queue, as_json=as_json)
 
 
 def look(engine: Engine, queue: EventQueue) -> dict[str, Any]:
@@ -63,7 +54,7 @@ def look(engine: Engine, queue: EventQueue) -> dict[str, Any]:
     with connections.one_line(), engine.connect() as connection:
         known = checkpoints.read_all(connection)
         paused = {pause.partition: pause for pause in pauses.paused(connection)}
-        parked = {row[0]: row[1] for row in connection.execute(_PARKED)}
+        parked = dead_letters.count_parked(connection)
         standbys = [dict(row) for row in connection.execute(_STANDBYS).mappings()]
     # The checkpoints came first: what was applied in between may only make the lag too large.
     numbers = queue.numbers()

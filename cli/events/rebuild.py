@@ -51,7 +51,7 @@ def rebuild(*, yes: bool, as_json: bool, **options: Any) -> None:
     verbs = [name for name in ("rollback", "discard", "dry_run") if options[name]]
     if len(verbs) > 1 or (verbs and (options["restart"] or options["no_swap"])):
         raise click.UsageError("Give one of --rollback, --discard and --dry-run, alone.")
-    found = connections.deriving(options["jobs"])
+    found = connections.deriving(connections.stack(), options["jobs"])
     if options["dry_run"]:
         _count(found, as_json=as_json)
         return

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli.events import connections
-from cli.events.conversations import selecting, selection_of
+from cli.events.filters import filters, selection
 from cli.events.running import rate_option, working
 from workers.alone import alone
 from workers.replay import replay as replay_all
@@ -16,12 +16,12 @@ from workers.verify import Verification
 
 
 @click.command()
-@selecting
+@filters
 @rate_option
 @click.option("--dry-run", is_flag=True, help="Only count what would change.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
-def replay(*, rate: float | None, dry_run: bool, yes: bool, as_json: bool, **filters: Any) -> None:
+def replay(*, rate: float | None, dry_run: bool, yes: bool, as_json: bool, **named: Any) -> None:
     """Derive conversations again from the log, and mend what is stored otherwise.
 
     Filters choose conversations: those with an event that meets all of them; without any, all.
@@ -31,8 +31,10 @@ def replay(*, rate: float | None, dry_run: bool, yes: bool, as_json: bool, **fil
 
     Exit code 0: done. 1: not confirmed, or it failed. 2: wrong usage. 130: stopped by Ctrl-C.
     """
-    found = connections.deriving()
-    verification = Verification(found.operator, selection_of(found.operator, filters))
+    state = connections.stack()
+    found = connections.deriving(state)
+    with connections.one_line(), found.operator.connect() as connection:
+        verification = Verification(found.operator, selection(connection, state, named))
     if not dry_run and not yes:
         chosen = verification.count()
         click.confirm(

@@ -9,33 +9,19 @@ from types import FrameType
 
 import click
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.progress import Progress
 
+from cli.bars import columns
 from cli.events import connections
+from cli.lazy import INTERRUPTED
 from workers.pace import InterruptedWorkError, Pace
 
-INTERRUPTED = 130
 rate_option = click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second at most."
 )
 
 
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} events/s")
-
-
-class Screen:
+class WorkScreen:
     """Shows on standard error what is being done and how far it is; the pace tells it."""
 
     def __init__(self, progress: Progress, *, quiet: bool) -> None:
@@ -60,7 +46,7 @@ class Screen:
 
 
 @contextmanager
-def working(rate: float | None, *, quiet: bool) -> Iterator[tuple[Pace, Screen]]:
+def working(rate: float | None, *, quiet: bool) -> Iterator[tuple[Pace, WorkScreen]]:
     """Do long work; the first Ctrl-C stops it where it is whole, which is exit code 130.
 
     Args:
@@ -71,18 +57,14 @@ def working(rate: float | None, *, quiet: bool) -> Iterator[tuple[Pace, Screen]]
         MessagingError: The database failed.
     """
     console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
     # Standard output is for the result, also where both are the same terminal.
     with Progress(
-        *columns, console=console, disable=not console.is_terminal, redirect_stdout=False
+        *columns("events"),
+        console=console,
+        disable=not console.is_terminal,
+        redirect_stdout=False,
     ) as progress:
-        screen = Screen(progress, quiet=quiet)
+        screen = WorkScreen(progress, quiet=quiet)
         pace = Pace(rate=rate, viewer=screen)
         try:
             with _stopping(pace.stop), connections.one_line():

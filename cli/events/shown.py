@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from events.contracts.envelope import attributes_of
 from events.contracts.redaction import TEXT_FIELDS
-from events.selection import Letter, Logged
+from events.letters import Letter
+from events.selection import Logged
 from runtime.clock import rfc3339
+from runtime.words import printable
 
 HIDDEN = "(hidden: see it with --show-text)"
+_QUOTED = re.compile(r"^(DETAIL|CONTEXT|HINT|QUERY|WHERE|LINE \d+):", re.MULTILINE)
 
 
 def event(logged: Logged, *, text: bool) -> dict[str, Any]:
@@ -23,7 +29,7 @@ def event(logged: Logged, *, text: bool) -> dict[str, Any]:
         "offset": str(logged.place.offset),
         "id": str(logged.id),
         "type": logged.type,
-        "conversation_id": _id(logged.conversation_id),
+        "conversation_id": _text(logged.conversation_id),
         "actor_id": str(logged.actor_id),
         "position": logged.position,
         "outcome": logged.outcome,
@@ -42,10 +48,10 @@ def letter(found: Letter) -> dict[str, Any]:
         "place": str(found.place),
         "partition": found.place.partition,
         "offset": str(found.place.offset),
-        "event_id": _id(found.event_id),
-        "type": found.type or _type(found.entry),
-        "conversation_id": _id(found.conversation_id),
-        "actor_id": _id(found.actor_id),
+        "event_id": _text(found.event_id),
+        "type": found.type or _text(attributes_of(found.entry).get("type")),
+        "conversation_id": _text(found.conversation_id),
+        "actor_id": _text(found.actor_id),
         "state": found.state,
         "reason": found.reason,
         "attempts": found.attempts,
@@ -81,27 +87,31 @@ def entry(found: bytes, *, text: bool) -> Any:
 
 
 def hide(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event's fields without a person's text."""
-    return {name: HIDDEN if name in TEXT_FIELDS else value for name, value in data.items()}
+    """Return the fields of an event or of a row without a person's text."""
+    return {name: hidden(name, value) for name, value in data.items()}
+
+
+def hidden(name: str, value: Any) -> Any:
+    """Return a field's value, or that a person's text is hidden; that there is none is shown."""
+    return HIDDEN if name in TEXT_FIELDS and value is not None else value
+
+
+def as_json(found: object, *, indent: int | None = None) -> str:
+    """Return `found` as JSON that steers no terminal, whatever it holds."""
+    return printable(json.dumps(found, indent=indent, ensure_ascii=False))
 
 
 def _without_detail(traceback: str | None) -> str | None:
-    """Return a traceback without the lines in which Postgres quotes the row that it refused."""
+    """Return a traceback up to where Postgres quotes the row that it refused, line feeds and all.
+
+    Those of today hold nothing of the row: this is for what an earlier release set aside. What the
+    row held ends nobody knows where.
+    """
     if traceback is None:
         return None
-    lines = traceback.splitlines()
-    return "\n".join(line for line in lines if not line.startswith(("DETAIL:", "CONTEXT:")))
+    quoted = _QUOTED.search(traceback)
+    return f"{traceback[: quoted.start()]}{HIDDEN}" if quoted else traceback
 
 
-def _type(found: bytes) -> str | None:
-    try:
-        attributes = orjson.loads(found)
-    except orjson.JSONDecodeError:
-        return None
-    return (
-        str(attributes["type"]) if isinstance(attributes, dict) and "type" in attributes else None
-    )
-
-
-def _id(found: object) -> str | None:
+def _text(found: object) -> str | None:
     return None if found is None else str(found)

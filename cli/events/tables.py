@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runtime.words import printable
+
 Cell = str | int | None
 
 
@@ -24,4 +26,5 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
 def _written(cell: Cell) -> str:
     if cell is None:
         return ""
-    return f"{cell:,}" if isinstance(cell, int) else cell
+    # A cell is one line.
+    return f"{cell:,}" if isinstance(cell, int) else printable(cell).replace("\n", "\\n")

@@ -7,23 +7,21 @@ from typing import Any
 
 import click
 
-from cli.events import connections
-from cli.events.conversations import selecting, selection_of
-from cli.events.running import Screen, rate_option, working
+from cli.events import connections, shown
+from cli.events.filters import filters, selection
+from cli.events.running import WorkScreen, rate_option, working
 from workers.pace import Pace
 from workers.verify import Difference, Verification, Verified
 
-_TEXT = ("subject", "body")
-
 
 @click.command()
-@selecting
+@filters
 @rate_option
 @click.option("--show-text", is_flag=True, help="Show what people wrote, too.")
 @click.option("--dry-run", is_flag=True, help="Only count what would be compared.")
 @click.option("as_json", "--json", is_flag=True, help="Print a JSON object a line, counts last.")
 def verify(
-    *, rate: float | None, show_text: bool, dry_run: bool, as_json: bool, **filters: Any
+    *, rate: float | None, show_text: bool, dry_run: bool, as_json: bool, **named: Any
 ) -> None:
     """Fold the log again and report each value of the read model that differs.
 
@@ -33,8 +31,10 @@ def verify(
     Exit code 0: all is as the log says. 1: something differs, or it failed. 2: wrong usage.
     130: stopped by Ctrl-C.
     """
-    found = connections.deriving()
-    verification = Verification(found.operator, selection_of(found.operator, filters))
+    state = connections.stack()
+    found = connections.deriving(state)
+    with connections.one_line(), found.operator.connect() as connection:
+        verification = Verification(found.operator, selection(connection, state, named))
     with working(rate, quiet=as_json) as (pace, screen):
         if dry_run:
             _count(verification, as_json=as_json)
@@ -55,40 +55,37 @@ def _count(verification: Verification, *, as_json: bool) -> None:
 
 
 def _report(
-    verification: Verification, pace: Pace, screen: Screen, *, show_text: bool, as_json: bool
+    verification: Verification, pace: Pace, screen: WorkScreen, *, show_text: bool, as_json: bool
 ) -> None:
     screen.step("Verifying")
     for suspects in verification.run(pace):
         for difference in suspects.differences:
-            shown = as_dict(difference, show_text=show_text)
-            click.echo(json.dumps(shown, ensure_ascii=False) if as_json else _line(shown))
+            told = as_dict(difference, show_text=show_text)
+            click.echo(shown.as_json(told) if as_json else _line(told))
 
 
 def as_dict(difference: Difference, *, show_text: bool) -> dict[str, Any]:
     """Return a difference for JSON, without what people wrote unless it is asked for."""
-    hide = not show_text
     return {
         "partition": difference.partition,
         "table": difference.table,
         "key": difference.key,
         "column": difference.column,
-        "expected": _shown(difference.column, difference.expected, hide=hide),
-        "found": _shown(difference.column, difference.found, hide=hide),
+        "expected": _shown(difference.column, difference.expected, text=show_text),
+        "found": _shown(difference.column, difference.found, text=show_text),
     }
 
 
-def _shown(column: str, value: Any, *, hide: bool) -> Any:
-    if isinstance(value, dict):
-        return {name: _shown(name, part, hide=hide) for name, part in value.items()}
-    if hide and column in _TEXT and value is not None:
-        return f"({len(value)} characters)"
-    return value
+def _shown(column: str, value: Any, *, text: bool) -> Any:
+    if text:
+        return value
+    return shown.hide(value) if isinstance(value, dict) else shown.hidden(column, value)
 
 
-def _line(shown: dict[str, Any]) -> str:
-    key = " ".join(f"{name}={value}" for name, value in shown["key"].items())
-    sides = (json.dumps(shown[side], ensure_ascii=False) for side in ("expected", "found"))
-    return "{} {}: {}: expected {}, found {}".format(shown["table"], key, shown["column"], *sides)
+def _line(told: dict[str, Any]) -> str:
+    key = " ".join(f"{name}={value}" for name, value in told["key"].items())
+    sides = (shown.as_json(told[side]) for side in ("expected", "found"))
+    return "{} {}: {}: expected {}, found {}".format(told["table"], key, told["column"], *sides)
 
 
 def _summarise(verified: Verified, *, as_json: bool) -> None:

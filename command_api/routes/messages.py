@@ -28,6 +28,7 @@ from events.contracts.messages import Changes
 from runtime.ids import MessageId
 from web.blueprints import ApiBlueprint
 from web.bodies import refuse_body
+from web.traits import sees_to_its_body
 
 messages = ApiBlueprint("messages", __name__, description="Send, edit and delete messages.")
 _SEND_EXAMPLE = {"to": "bob", "subject": "Tonight", "body": "The train leaves at 18:04."}
@@ -78,6 +79,7 @@ class Message(MethodView):
         context = context_of(fields)
         return applied_or_accepted(edit_message(command, context), context, status=200)
 
+    @sees_to_its_body
     @messages.arguments(DeletionSchema, location="query")
     @accepts(messages, AcceptedSchema, example=ACCEPTED_EXAMPLE)
     @messages.links(202, event=TO_EVENT)

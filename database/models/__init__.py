@@ -2,6 +2,7 @@
 
 from database.models.base import Base
 from database.models.event_log import (
+    Canary,
     Checkpoint,
     DeadLetter,
     DeletedAccount,
@@ -17,6 +18,7 @@ __all__ = [
     "Account",
     "AccountRevision",
     "Base",
+    "Canary",
     "Checkpoint",
     "Conversation",
     "ConversationMember",

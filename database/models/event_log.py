@@ -73,8 +73,9 @@ class Checkpoint(Base):
     """How far a partition is durably applied; its row lock admits one projector.
 
     `number` counts the entries up to `offset`, gapless: head's number minus it is the lag.
-    `pause_reason` is set while the partition is paused. Poison parked before `resumed_at` does not
-    count against the limit that pauses it.
+    `pause_reason` is set while the partition is paused; `paused_by` is then one of the causes of
+    `events.pauses`, null for an operator. Poison parked before `resumed_at` does not count against
+    the limit that pauses it.
     """
 
     __tablename__ = "checkpoint"
@@ -86,7 +87,25 @@ class Checkpoint(Base):
     updated_at: Mapped[datetime] = mapped_column(_TIME)
     paused_at: Mapped[datetime | None] = mapped_column(_TIME)
     pause_reason: Mapped[str | None] = mapped_column(Text)
+    paused_by: Mapped[str | None] = mapped_column(Text)
     resumed_at: Mapped[datetime | None] = mapped_column(_TIME)
+
+
+class Canary(Base):
+    """How far the canaries of a partition came; they are in no log.
+
+    `appended_offset` is of the one sent last; the others are of the one applied last, written in
+    the transaction that moved the checkpoint past it. Each is null where there was none yet.
+    """
+
+    __tablename__ = "canary"
+    __table_args__ = _SCHEMA
+
+    partition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    appended_offset: Mapped[str | None] = mapped_column(_OFFSET)
+    offset: Mapped[str | None] = mapped_column(_OFFSET)
+    sent_at: Mapped[datetime | None] = mapped_column(_TIME)
+    applied_at: Mapped[datetime | None] = mapped_column(_TIME)
 
 
 class DeadLetter(Base):

@@ -12,13 +12,21 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, cast, collate, func, literal_column
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-_SIMPLE: ColumnElement[str] = literal_column("CAST('simple' AS regconfig)")
-_NFKC: ColumnElement[str] = literal_column("'NFKC'")
-_COLLATION = "pg_unicode_fast"
-# Postgres knows as punctuation what ASCII has; without this, a word would keep its quotes.
-_PUNCTUATION: ColumnElement[str] = literal_column("'(?![[:ascii:]])[[:punct:]]'")
-_SPACE: ColumnElement[str] = literal_column("' '")
-_EVERYWHERE: ColumnElement[str] = literal_column("'g'")
+_FOLDING = "pg_unicode_fast"
+# Its classes are POSIX's: what is punctuation there includes symbols.
+_CLASSES = "pg_c_utf8"
+# Pictures are words, each of its own: "thanks👍" is found by "thanks" and by "👍".
+_PICTURES = r"[\u231a-\u23ff\u2600-\u2767\u2776-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
+# What Postgres takes for part of a word, or for a file, a host, a tag or a number, and words are
+# written beside: punctuation, symbols, spaces of all kinds, characters that are not seen.
+_SEPARATORS = (
+    r"[[:punct:][:space:][:cntrl:]"
+    r"\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+)
+# How the character before is drawn; of a lone accent, NFKC makes a space with such a mark.
+_VARIANTS = r"[\u0300-\u036f\u20d0-\u20ff\u3099\u309a\ufe00-\ufe0f]*"
+_BETWEEN = f"(?:(?!{_PICTURES}){_SEPARATORS})+{_VARIANTS}"
+_PICTURE = f"({_PICTURES}){_VARIANTS}"
 # Postgres never makes a word with a space in it from text.
 _FINDER = "for "
 
@@ -26,12 +34,22 @@ _FINDER = "for "
 def every_word(words: ColumnElement[str]) -> ColumnElement[str]:
     """Return what a message's `search` must match to hold every word of a text.
 
-    No message matches a text that has no words. The text is folded as the column's expression
-    folds a message's: composed and compatible forms are one, and so are upper and lower case.
+    No message matches a text that has no words. The text is cut into words as a message's is:
+    composed and compatible forms are one, so are upper and lower case, and a word is what stands
+    between spaces, punctuation and symbols.
     """
-    folded = func.casefold(collate(func.pg_catalog.normalize(words, _NFKC), _COLLATION))
-    plain = func.regexp_replace(folded, _PUNCTUATION, _SPACE, _EVERYWHERE)
-    return func.plainto_tsquery(_SIMPLE, plain, type_=TSQUERY)
+    composed = func.pg_catalog.normalize(words, literal_column("'NFKC'"))
+    folded = collate(func.casefold(collate(composed, _FOLDING)), _CLASSES)
+    cut = _replaced(_replaced(folded, _BETWEEN, " "), _PICTURE, r" \1 ")
+    simple: ColumnElement[str] = literal_column("CAST('simple' AS regconfig)")
+    return func.plainto_tsquery(simple, cut, type_=TSQUERY)
+
+
+def _replaced(words: ColumnElement[str], pattern: str, instead: str) -> ColumnElement[str]:
+    parts: list[ColumnElement[str]] = [
+        literal_column(f"'{part}'") for part in (pattern, instead, "g")
+    ]
+    return func.regexp_replace(words, *parts)
 
 
 def found_by(finder: ColumnElement[str]) -> ColumnElement[str]:
@@ -49,11 +67,13 @@ def _finder(account: str, hidden: str) -> str:
 
 
 _TEXT = "coalesce(subject, '') || ' ' || body"
+_FOLDED = f"casefold(pg_catalog.normalize({_TEXT}, 'NFKC') COLLATE {_FOLDING}) COLLATE {_CLASSES}"
 # Most text is ASCII, which needs no folding: folding costs more than cutting words.
 _PLAIN = (
-    f"CASE WHEN octet_length({_TEXT}) = char_length({_TEXT}) THEN {_TEXT} ELSE "
-    f"regexp_replace(casefold(pg_catalog.normalize({_TEXT}, 'NFKC') COLLATE {_COLLATION}), "
-    f"{_PUNCTUATION}, ' ', 'g') END"
+    f"CASE WHEN octet_length({_TEXT}) = char_length({_TEXT})"
+    f" THEN regexp_replace({_TEXT}, '[^a-zA-Z0-9]+', ' ', 'g')"
+    f" ELSE regexp_replace(regexp_replace({_FOLDED}, '{_BETWEEN}', ' ', 'g'),"
+    f" '{_PICTURE}', ' \\1 ', 'g') END"
 )
 # A tombstone has no body: nobody finds it by anything.
 SEARCH = (

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from runtime.errors import MessagingError
 from runtime.ids import ConversationId, MessageId, Partition, partition_of, partition_of_message
+from runtime.words import unquoted
 
 Payload = Mapping[str, Any]
 T = TypeVar("T")
@@ -87,7 +88,9 @@ def read_field(payload: Payload, name: str, cast: Callable[[Any], T]) -> T:
     except KeyError:
         raise PoisonEventError(f"the payload has no {name}") from None
     except (TypeError, ValueError, AttributeError) as error:
-        raise PoisonEventError(f"the payload's {name} is unusable: {error}") from error
+        # It may quote what somebody wrote, and this is kept as the reason.
+        why = unquoted(str(error))
+        raise PoisonEventError(f"the payload's {name} is unusable: {why}") from error
 
 
 def read_optional_text(payload: Payload, name: str) -> str | None:

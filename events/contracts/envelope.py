@@ -23,6 +23,7 @@ from events.contracts.base import (
     read_field,
     read_optional_text,
 )
+from events.contracts.canaries import CanarySent
 from events.contracts.conversations import ConversationRead
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
 from events.contracts.upcasting import Reader, readers
@@ -32,7 +33,10 @@ from runtime.ids import AccountId, EventId
 # What is written: the current version of each type.
 CONTRACTS: Mapping[str, type[Event]] = {
     contract.type_name(): contract
-    for contract in (MessageSent, MessageEdited, MessageDeleted, ConversationRead, AccountDeleted)
+    for contract in (
+        *(MessageSent, MessageEdited, MessageDeleted),
+        *(ConversationRead, AccountDeleted, CanarySent),
+    )
 }
 # What is read: every version ever written.
 READERS: Mapping[str, Reader] = readers(CONTRACTS.values())
@@ -109,11 +113,21 @@ def read_event(type_name: str, payload: Payload) -> Event:
 
 def peek(entry: bytes) -> tuple[UUID | None, UUID | None]:
     """Return event id and partition key of an entry that may be unreadable, as far as it goes."""
-    try:
-        attributes = _object(entry)
-    except PoisonEventError:
-        return None, None
+    attributes = attributes_of(entry)
     return _uuid_or_none(attributes.get("id")), _uuid_or_none(attributes.get("partitionkey"))
+
+
+def attributes_of(entry: bytes) -> Mapping[str, Any]:
+    """Return the attributes of an entry as they stand in it; none where it is no JSON object."""
+    try:
+        return _object(entry)
+    except PoisonEventError:
+        return {}
+
+
+def kind_of(type_name: object) -> str:
+    """Return a type's name without its version: `message.sent` of `message.sent.v1`."""
+    return str(type_name).rpartition(".v")[0]
 
 
 def _reader(type_name: object) -> Reader:
@@ -125,7 +139,7 @@ def _reader(type_name: object) -> Reader:
 
 def _known(type_name: str) -> str:
     """Return, for the message, the versions that this type is known in; nothing if it is not."""
-    of_type, _, _ = type_name.rpartition(".v")
+    of_type = kind_of(type_name)
     versions = [r.version for r in READERS.values() if of_type == r.contract.TYPE]
     return f": of {of_type}, versions known are {', '.join(map(str, versions))}" if versions else ""
 

@@ -171,6 +171,28 @@ class AccountDeletedV2(AccountDeletedV1):
     )
 
 
+class CanarySentV1(Payload):
+    """The service sent itself an event through one partition, to see that it arrives."""
+
+    partition = _Whole(
+        required=True,
+        strict=True,
+        validate=_ANY_POSITION,
+        metadata=_says("The partition that it goes through, below `partitions`."),
+    )
+    partitions = _Whole(
+        required=True,
+        strict=True,
+        validate=_ANY_POSITION,
+        metadata=_says("How many partitions there are."),
+    )
+
+    @validates_schema
+    def _partition_is_one_of_them(self, data: Mapping[str, Any], **_: object) -> None:
+        if data["partition"] >= data["partitions"]:
+            raise ValidationError("Not one of its partitions.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Form:
     """A shape in which payloads of one version of a type are found.
@@ -212,6 +234,7 @@ FORMS = (
     Form(type_name="conversation.read.v1", schema=ConversationReadV1),
     Form(type_name="account.deleted.v1", schema=AccountDeletedV1),
     Form(type_name="account.deleted.v2", schema=AccountDeletedV2),
+    Form(type_name="canary.sent.v1", schema=CanarySentV1),
 )
 
 

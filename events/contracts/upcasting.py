@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from events.contracts.base import Event, Payload, PoisonEventError
+from runtime.words import unquoted
 
 # A pure function: the payload of one version in, that of the next version out.
 Upcaster = Callable[[Payload], Payload]
@@ -57,7 +58,9 @@ class Reader:
                 payload = upcast(payload)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             name = f"{self.contract.TYPE}.v{self.version}"
-            raise PoisonEventError(f"a payload of {name} cannot be upcast: {error!r}") from error
+            # But for the name of a field, what it quotes may be what somebody wrote.
+            why = repr(error) if isinstance(error, KeyError) else unquoted(str(error))
+            raise PoisonEventError(f"a payload of {name} cannot be upcast: {why}") from error
         return self.contract.from_payload(payload)
 
 

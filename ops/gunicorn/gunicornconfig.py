@@ -5,6 +5,9 @@ The service's name says how many processes and threads it is worth.
 
 import os
 
+# Gunicorn calls them by these names.
+from web.gunicorn_hooks import child_exit, on_starting, post_fork  # noqa: F401
+
 _service = os.environ["MESSAGING_SERVICE"]
 _processes_and_threads = {
     # Threads beyond a process's database pool would only wait for a connection.

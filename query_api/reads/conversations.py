@@ -11,7 +11,7 @@ from database.models import Conversation, ConversationMember
 from query_api.reads import answers
 from query_api.reads.answers import ConversationItem, Names
 from query_api.reads.freshness import Freshness, Query
-from query_api.reads.places import Direction, Page, Place, cut, sorted_page
+from query_api.reads.places import Direction, Page, PageEdge, cut, sorted_page
 from query_api.reads.reader import Reader
 from query_api.reads.replica import Row
 from query_api.reads.stamps import Stamped, of_account
@@ -41,7 +41,7 @@ class Conversations:
         self._reader = reader
 
     def page(
-        self, me: AccountId, *, limit: int, place: Place | None, freshness: Freshness
+        self, me: AccountId, *, limit: int, place: PageEdge | None, freshness: Freshness
     ) -> Stamped[Page[ConversationItem]]:
         """Return the latest conversations, or those next to a place."""
         parameters: dict[str, object] = {"me": str(me), "limit": limit + 1}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from sqlalchemy import CTE, Select, and_, literal_column, select
 
 from database.models import DeadLetter, LoggedEvent
+from events.contracts.envelope import attributes_of
 from events.contracts.offsets import Offset
 from query_api.reads.answers import EventStatus
 from query_api.reads.errors import NothingFoundError, NotYetVisibleError
@@ -59,13 +59,13 @@ class Events:
             ConsistencyTokenInvalidError: A token is of an event queue that was lost.
         """
         tokens = freshness.tokens if token is None else (*freshness.tokens, token)
-        given = Freshness(tokens=tokens, seconds=freshness.seconds)
+        given = replace(freshness, tokens=tokens)
         rows = self._reader.latest(_EVENT, {"me": str(me), "event": str(event_id)}, given)
         visible, epoch = rows[0][:2]
         receipt = next((t for t in tokens if t.event_id == event_id and t.account_id == me), None)
-        others = tuple(other for other in freshness.tokens if other != receipt)
+        freshness.check_epoch(epoch)
+        others = any(other != receipt for other in freshness.tokens)
         if others and not visible:
-            Freshness(tokens=others).check_epoch(epoch)
             raise NotYetVisibleError
         found = _logged(rows[0][_LOGGED]) or _set_aside(me, rows, receipt)
         if found is None:
@@ -92,7 +92,7 @@ def _set_aside(me: AccountId, rows: Rows, receipt: ConsistencyToken | None) -> E
         offset, entry = row[_ASIDE]
         if offset is None:
             continue
-        attributes = _attributes(entry)
+        attributes = attributes_of(entry)
         if receipt is not None or attributes.get("actor") == str(me):
             known = attributes.get("type")
             return {
@@ -108,14 +108,6 @@ def _accepted(receipt: ConsistencyToken | None) -> EventStatus:
     if receipt is None:
         raise NothingFoundError
     return {"type": None, "status": "accepted", "accepted_at": _accepted_at(receipt.offset)}
-
-
-def _attributes(entry: bytes) -> Mapping[str, Any]:
-    try:
-        attributes = orjson.loads(entry)
-    except orjson.JSONDecodeError:
-        return {}
-    return attributes if isinstance(attributes, dict) else {}
 
 
 def _accepted_at(offset: Offset) -> str:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from database.models import Checkpoint, QueueEpoch
 from query_api.reads.statements import Statement
+from runtime.ids import AccountId
 from web.consistency import ConsistencyToken, ConsistencyTokenInvalidError
 
 _ONE: ColumnElement[int] = literal_column("1")
@@ -37,10 +38,11 @@ _NO_EPOCH: ColumnElement[int] = literal_column("NULL::integer")
 
 @dataclass(frozen=True, kw_only=True)
 class Freshness:
-    """What an answer must show, and how many seconds to wait until a replica has it."""
+    """What an answer must show, how many seconds to wait until a replica has it, and for whom."""
 
     tokens: tuple[ConsistencyToken, ...] = ()
     seconds: float = 0.0
+    account: AccountId | None = None
 
     def parameters(self) -> dict[str, object]:
         """Return what the test in the statement compares with."""

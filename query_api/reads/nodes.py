@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import psycopg2.errors
@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from runtime.errors import UnavailableError
+from runtime.exposition import Sample
 
 Role = Literal["primary", "standby"]
 Node = Mapping[str, str]
@@ -48,6 +49,14 @@ class Nodes:
     def replica(self) -> None:
         """Return if a standby is there and follows the primary; see `pgpool`."""
         self._expect("standby")
+
+    def samples(self) -> Iterator[Sample]:
+        """Return how much of the primary's log the standby has still to replay; see `pgpool`."""
+        for node in self._nodes() or ():
+            behind = node.get("replication_delay", "")
+            # PGPool can be told to give seconds instead, with their unit.
+            if node["role"] == "standby" and behind.isdigit():
+                yield Sample("messaging_replica_lag_bytes", int(behind))
 
     def _expect(self, role: Role) -> None:
         nodes = self._nodes()

@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class PageEdge:
     """A place between two entries: `older` or `newer` than the one named.
 
     Attributes:
@@ -39,8 +39,8 @@ class Page(Generic[Item]):
     """Entries, the newest first, and the places where the pages beside them start."""
 
     items: list[Item]
-    older: Place | None = None
-    newer: Place | None = None
+    older: PageEdge | None = None
+    newer: PageEdge | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +48,8 @@ class Cut:
     """Rows of one page, and the places beside it."""
 
     rows: Sequence[Row]
-    older: Place | None
-    newer: Place | None
+    older: PageEdge | None
+    newer: PageEdge | None
 
 
 def sorted_page(
@@ -71,7 +71,7 @@ def sorted_page(
 
 def cut(
     rows: Sequence[Row],
-    place: Place | None,
+    place: PageEdge | None,
     *,
     limit: int,
     moment: int,
@@ -91,7 +91,7 @@ def cut(
     kept = rows[-limit:] if backwards else rows[:limit]
     older = newer = None
     if kept and (more or backwards):
-        older = Place(direction="older", moment=kept[-1][moment], id=kept[-1][id])
+        older = PageEdge(direction="older", moment=kept[-1][moment], id=kept[-1][id])
     if kept and place is not None and (more or not backwards):
-        newer = Place(direction="newer", moment=kept[0][moment], id=kept[0][id])
+        newer = PageEdge(direction="newer", moment=kept[0][moment], id=kept[0][id])
     return Cut(rows=kept, older=older, newer=newer)

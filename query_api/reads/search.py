@@ -22,7 +22,7 @@ from query_api.reads import answers
 from query_api.reads.answers import Message, Names
 from query_api.reads.freshness import Freshness, Query
 from query_api.reads.peers import Peers, conversation_with
-from query_api.reads.places import Direction, Page, Place, cut, sorted_page
+from query_api.reads.places import Direction, Page, PageEdge, cut, sorted_page
 from query_api.reads.reader import Reader
 from query_api.reads.replica import Row, Rows
 from query_api.reads.stamps import Stamped, hash_with, of_account, of_conversation
@@ -63,7 +63,7 @@ class Search:
         *,
         username: str | None,
         limit: int,
-        place: Place | None,
+        place: PageEdge | None,
         freshness: Freshness,
     ) -> Stamped[Page[Message]]:
         """Return the newest messages that hold every word, or those next to a place.

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from flask import Response, request
 
-from query_api.reads.places import Direction, Page, Place
+from query_api.reads.places import Direction, Page, PageEdge
 from query_api.reads.stamps import Stamped
 from query_api.routes.requests import reads
 from web.bodies import query_parameters
@@ -20,7 +20,7 @@ Parameters = Mapping[str, str | int | None]
 Value = TypeVar("Value")
 
 # Of what answers look like: another number makes every entity tag at hand an old one.
-_FORM = "1"
+_FORM = "2"
 
 
 def answer(
@@ -47,7 +47,7 @@ def _tag(stamp: str) -> str:
     return etag_for(_FORM, account, request.path, request.query_string, stamp)
 
 
-def place_of(cursor: str | None, of: str) -> Place | None:
+def place_of(cursor: str | None, of: str) -> PageEdge | None:
     """Return where the page of a cursor starts, in the list that `of` names.
 
     Raises:
@@ -56,7 +56,7 @@ def place_of(cursor: str | None, of: str) -> Place | None:
     if cursor is None:
         return None
     direction, moment, id_ = reads().cursors.decode(of, cursor)
-    return Place(direction=cast("Direction", direction), moment=moment, id=id_)
+    return PageEdge(direction=cast("Direction", direction), moment=moment, id=id_)
 
 
 def sorted_page_response(page: Page[Value], of: str, tag: str) -> Response:
@@ -66,7 +66,7 @@ def sorted_page_response(page: Page[Value], of: str, tag: str) -> Response:
     )
 
 
-def _link(place: Place | None, of: str) -> str | None:
+def _link(place: PageEdge | None, of: str) -> str | None:
     if place is None:
         return None
     values = (place.direction, place.moment, place.id)

@@ -15,6 +15,7 @@ from query_api.reads.stamps import Stamps
 from query_api.reads.unread import UnreadCounts
 from query_api.streaming.streaming import Streaming
 from web.consistency import ConsistencyTokens
+from web.guard import current_identity
 from web.paging import Cursors
 from web.preferences import wait_seconds
 
@@ -61,4 +62,8 @@ def freshness(*, default_wait: float = _DEFAULT_WAIT_S) -> Freshness:
     """
     environ = request.environ
     tokens = reads().tokens.decode_all(environ.get(_TOKEN))
-    return Freshness(tokens=tokens, seconds=wait_seconds(environ.get(_PREFER), default_wait))
+    return Freshness(
+        tokens=tokens,
+        seconds=wait_seconds(environ.get(_PREFER), default_wait),
+        account=current_identity().account_id,
+    )

@@ -54,8 +54,9 @@ def stream() -> Response:
     yourself without either, and to you alone.
 
     Each event has an `id`; the first, without data, comes at once. Send the last one that you got
-    as `Last-Event-ID`, and nothing is lost, and nothing told twice. The stream ends when the
-    session or the access token does: come back with a fresh token.
+    as `Last-Event-ID`, and nothing is lost, and nothing told twice; but for what could not be
+    applied in its turn and was retried by an operator: that is seen by queries alone. The stream
+    ends when the session or the access token does: come back with a fresh token.
     """
     request = current_request()
     if request.method == "HEAD":

@@ -10,10 +10,12 @@ import orjson
 
 from query_api.reads.errors import ReplicaUnavailableError
 from query_api.reads.progress import Progress, Reached
-from query_api.reads.stream import Change, StreamReads
+from query_api.reads.stream import Change, Looked
 from query_api.streaming.listeners import Listener
+from query_api.streaming.looks import Looks
 from query_api.streaming.resume_ids import ResumeIds
 from runtime.logging import get_logger
+from runtime.meters import count
 
 _log = get_logger(__name__)
 
@@ -34,11 +36,17 @@ class Terms:
         heartbeat_seconds: It is silent for so long at most.
         expires_at: It ends then, in seconds since 1970: its access token runs out.
         is_gone: Tells whether the client has gone away.
+        now: Tells the time, in seconds since 1970.
+        clock: Counts seconds from whenever, for heartbeats.
+        sleep: Waits so many seconds.
     """
 
     heartbeat_seconds: float
     expires_at: float
     is_gone: Callable[[], bool]
+    now: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
 
 class EventStream:
@@ -46,19 +54,20 @@ class EventStream:
 
     def __init__(
         self,
-        reads: StreamReads,
+        looks: Looks,
         ids: ResumeIds,
         listener: Listener,
         progress: Progress,
         terms: Terms,
     ) -> None:
         """Tell `listener` what happened behind `progress`."""
-        self._reads = reads
+        self._looks = looks
         self._ids = ids
         self._listener = listener
         self._me = listener.identity.account_id
         self._progress: dict[int, Reached] = dict(progress)
         self._terms = terms
+        self._looked: Looked | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         # An id without data: a client that is told nothing else can resume from here all the same.
@@ -70,7 +79,7 @@ class EventStream:
             if changes and not self._is_over():
                 yield b"".join(self._told(change) for change in changes)
                 beat_at = self._next_beat()
-            now = time.monotonic()
+            now = self._terms.clock()
             # Also without a bell: a silence is never longer than what was lost.
             look = now >= beat_at
             if look and not more:
@@ -80,26 +89,28 @@ class EventStream:
             look = self._listener.wait(pause) or more or look
 
     def _next_beat(self) -> float:
-        return time.monotonic() + self._terms.heartbeat_seconds
+        return self._terms.clock() + self._terms.heartbeat_seconds
 
     def _is_over(self) -> bool:
-        expired = time.time() >= self._terms.expires_at
+        expired = self._terms.now() >= self._terms.expires_at
         return self._listener.is_over or expired or self._terms.is_gone()
 
     def _news(self) -> tuple[list[Change], bool]:
         try:
-            news = self._reads.after(str(self._me), self._progress)
+            news = self._looks.after(str(self._me), self._progress, self._looked)
         except ReplicaUnavailableError as error:
             _log.warning("stream.waits", cause=repr(error.__cause__))
-            time.sleep(_AWAY_S)
+            self._terms.sleep(_AWAY_S)
             # The bell has been heard: ring it again for the next try.
             self._listener.ring()
             return [], False
         self._listener.seen = news.revision
-        return news.changes, news.more
+        self._looked = news.looked
+        return news.changes, news.looked is None
 
     def _told(self, change: Change) -> bytes:
         self._progress[change.partition] = change.reached
+        count("messaging_stream_events_total", change.kind)
         # JSON in one line: orjson writes no line breaks, and escapes those in texts.
         head = f"id: {self._id()}\nevent: {change.kind}\ndata: ".encode()
         return head + orjson.dumps(change.data) + b"\n\n"

@@ -1,4 +1,8 @@
-"""Listeners: the open streams of this process, what wakes each, and how many there may be."""
+"""Listeners: the open streams of this process, what wakes each, and how many there may be.
+
+A stream costs its account nothing, so who comes first must not keep the others out: a process that
+is full ends a stream of who has the most for who has fewer. A client that is ended comes back.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from runtime.ids import SessionId
+from runtime.ids import AccountId, SessionId
+from runtime.meters import shift
 from web.guard import Identity
 from web.problems import CATALOGUE, ProblemError
 
@@ -15,6 +20,10 @@ from web.problems import CATALOGUE, ProblemError
 _UNSURE_S = 4.0
 _ACCOUNT_RETRY_S = 5
 _PROCESS_RETRY_S = 2
+# A stream that was ended for another holds its thread until it has noticed.
+_MOST_LEAVING = 4
+# With one less than that, the one that is ended would have no fewer than the one that is opened.
+_LEAST_DIFFERENCE = 2
 
 
 class TooManyStreamsError(ProblemError):
@@ -85,31 +94,50 @@ class Listeners:
         self._most = most
         self._most_of_account = most_of_account
         self._changed = threading.Condition()
-        self._open: set[Listener] = set()
+        # In the order in which they were opened.
+        self._open: dict[Listener, None] = {}
+        self._leaving: set[Listener] = set()
         self._closed = False
 
     def add(self, identity: Identity) -> Listener:
         """Return a new listener, which must be removed at the stream's end.
+
+        Where the process is full, the oldest stream of the account that has the most ends for it,
+        if that account has at least two more.
 
         Raises:
             TooManyStreamsError: The account has its share.
             StreamsFullError: The process has as many as it can, or is stopping.
         """
         with self._changed:
-            if self._closed or len(self._open) >= self._most:
-                raise StreamsFullError
             counted = Counter(one.identity.account_id for one in self._open)
+            if self._closed:
+                raise StreamsFullError
             if counted[identity.account_id] >= self._most_of_account:
                 raise TooManyStreamsError
+            if len(self._open) >= self._most:
+                self._make_room(counted, mine=counted[identity.account_id])
             listener = Listener(identity)
-            self._open.add(listener)
+            self._open[listener] = None
+            shift("messaging_open_streams", 1)
             self._changed.notify_all()
             return listener
+
+    def _make_room(self, counted: Counter[AccountId], *, mine: int) -> None:
+        ((richest, most),) = counted.most_common(1)
+        if most < mine + _LEAST_DIFFERENCE or len(self._leaving) >= _MOST_LEAVING:
+            raise StreamsFullError
+        oldest = next(one for one in self._open if one.identity.account_id == richest)
+        del self._open[oldest]
+        self._leaving.add(oldest)
+        oldest.end()
 
     def remove(self, listener: Listener) -> None:
         """Forget a listener; harmless where that is done."""
         with self._changed:
-            self._open.discard(listener)
+            if self._open.pop(listener, listener) is None:
+                shift("messaging_open_streams", -1)
+            self._leaving.discard(listener)
 
     def all(self) -> list[Listener]:
         """Return those who listen now."""

@@ -11,6 +11,7 @@ from query_api.reads.stream import StreamReads
 from query_api.settings import StreamSettings
 from query_api.streaming.event_stream import EventStream, Terms
 from query_api.streaming.listeners import Listeners
+from query_api.streaming.looks import Looks
 from query_api.streaming.notices import Notices
 from query_api.streaming.resume_ids import ResumeIds
 from query_api.streaming.watch import Watch
@@ -42,6 +43,7 @@ class Streaming:
     ) -> None:
         """Let `watch` wake the `listeners`."""
         self._reads = reads
+        self._looks = Looks(reads)
         self._ids = ids
         self._listeners = listeners
         self._watch = watch
@@ -103,7 +105,7 @@ class Streaming:
             expires_at=identity.expires_at,
             is_gone=is_gone,
         )
-        stream = EventStream(self._reads, self._ids, listener, progress, terms)
+        stream = EventStream(self._looks, self._ids, listener, progress, terms)
         return OpenStream(stream, lambda: self._listeners.remove(listener))
 
     def _check_session(self, identity: Identity) -> None:

@@ -191,6 +191,7 @@ def test_a_deleted_account_is_gone(register: Register) -> None:
     with pytest.raises(PasswordWrongError):
         gone.client.delete_account("wrong")
     deletion = gone.client.delete_account(gone.password)
+    assert deletion is not None
     assert deletion.accepted_at.tzinfo is not None
     assert not gone.client.is_logged_in
     with pytest.raises(LoginFailedError):

@@ -178,6 +178,8 @@ def test_a_stream_ends_within_five_seconds_of_its_session(
 def test_a_deleted_account_is_told_as_tombstones(register: Register, listen: Listen) -> None:
     gone, peer = register("gone"), register("peer")
     ids = [gone.send(peer, f"secret {number}") for number in range(3)]
+    # Else a slow stack would tell her of their being sent as well.
+    wait_until(lambda: peer.http.get("/query/v1/unread").json()["total"] == 3)
     hers = listen(gone)
     theirs = listen(peer)
     body = {"password": PASSWORD}

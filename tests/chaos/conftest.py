@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.running_stack import RunningStack, running_stack
+from tests.running_stack import CANARIES, RunningStack, running_stack
 
 
 @pytest.fixture(scope="session")
 def fragile() -> Iterator[RunningStack]:
-    with running_stack() as stack:
+    with running_stack(**CANARIES) as stack:
         yield stack

@@ -48,6 +48,16 @@ def test_the_demo_outlives_every_process_killed_in_turn(
 ) -> None:
     victims = [one["name"] for one in fragile.status()["services"]]
     assert set(victims) | {"pgpool", "pgpool_watch"} == set(_VICTIMS)
+    left, retries = [name for name in _VICTIMS if name in victims], 0
+    # A machine may be so fast that a demo ends before the last is killed: another one follows.
+    while left:
+        retries += demo_while_killing(left, fragile, long_chat)
+    assert retries > 0
+    fragile.wait_ready(120)
+
+
+def demo_while_killing(left: list[str], fragile: RunningStack, long_chat: Path) -> int:
+    """Run the demo, kill of those left who can be meanwhile; return how often it tried again."""
     command = [str(MESSAGING), "demo", "--json", "--file", str(long_chat)]
     with subprocess.Popen(
         command, env=fragile.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -55,16 +65,13 @@ def test_the_demo_outlives_every_process_killed_in_turn(
         assert demo.stderr is not None
         while "Sending messages" not in demo.stderr.readline():
             assert demo.poll() is None
-        for name in _VICTIMS:
-            if name in victims:
-                fragile.kill(name)
-                time.sleep(0.5)
-        still_running = demo.poll() is None
+        while left and demo.poll() is None:
+            fragile.kill(left.pop(0))
+            time.sleep(0.5)
         output, errors = demo.communicate(timeout=400)
-    assert still_running, "the demo ended before the last was killed: send more"
     assert demo.returncode == 0, errors + output
     figures = json.loads(output)
     assert figures["problems"] == []
     assert figures["messages"]["accepted"] == figures["messages"]["visible"] == _MESSAGES
-    assert figures["retries"] > 0
-    fragile.wait_ready(120)
+    retries: int = figures["retries"]
+    return retries

@@ -110,6 +110,12 @@ class FakeService:
                 return httpx.Response(204)
             case "POST", "password":
                 return httpx.Response(204)
+            case "DELETE", "me":
+                del self.passwords[me]
+                self._access.clear()
+                return httpx.Response(
+                    202, json=answers.accepted(next(self._numbers), None, self.now)
+                )
         return problem(404, "not-found")
 
     def _register(self, body: dict[str, str]) -> httpx.Response:
@@ -132,6 +138,8 @@ class FakeService:
         username, csrf = self._refresh.get(cookie, ("", ""))
         if not username or request.headers["X-CSRF-TOKEN"] != csrf:
             return problem(401, "session-revoked")
+        if username not in self.passwords:
+            return problem(401, "refresh-token-invalid")
         return self._grant(username)
 
     def _grant(self, username: str) -> httpx.Response:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
+from tests.documents import SERVICES, app
 from tests.gateway import Gateway, running_gateway
+from tests.running_stack import wait_until
 from web.catalogue import CATALOGUE
 
 _SECURITY = (
@@ -24,6 +29,7 @@ def gateway() -> Iterator[Gateway]:
         yield started
 
 
+_VARIABLE = re.compile("<[^>]+>")
 _HOSTILE = "/x%22y\"z\\<script>'{}$uri\x80\xff%00"
 _TO = "HTTP/1.1\r\nHost: x\r\n"
 _ERRORS = [
@@ -44,6 +50,7 @@ _ERRORS = [
     (f"GET /{'a' * 9000} HTTP/1.1\r\nHost: x\r\n", 414, "uri-too-long"),
     (f"GET / HTTP/1.1\r\nHost: x\r\nA: {'a' * 9000}\r\n", 431, "request-header-fields-too-large"),
     ("POST /auth/v1/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: odd\r\n", 501, "not-implemented"),
+    ('GET /site.css HTTP/1.1\r\nHost: x\r\nIf-Match: "x"\r\n', 412, "precondition-failed"),
     ("GET /query/v1/unread HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
     ("GET /readyz HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
     ("GET /problems/not-found HTTP/1.1\r\nHost: x\r\n", 503, "service-unavailable"),
@@ -79,6 +86,21 @@ def test_every_error_of_its_own_is_a_problem(
         assert len(headers[name]) == 1, name
     assert ("retry-after" in headers) == (status in {429, 503})
     assert ("allow" in headers) == (status == 405)
+
+
+def test_a_method_that_nobody_knows_is_told_those_that_the_route_knows(gateway: Gateway) -> None:
+    known: dict[str, set[str]] = {"/": {"GET", "HEAD"}, "/healthz": {"GET", "HEAD"}}
+    for service in SERVICES:
+        for rule in app(service).url_map.iter_rules():
+            path = _VARIABLE.sub("any%20thing", rule.rule)
+            known.setdefault(path, set()).update(rule.methods or ())
+    assert {"/command/v1/messages", "/query/v1/stream", "/auth/v1/sessions/any%20thing"} <= {*known}
+    for path, methods in known.items():
+        for method, address in (("FOO", path), ("TRACE", f"{path}?x=/y")):
+            raw = f"{method} {address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            status, headers, _ = gateway.say(raw.encode())
+            assert status == 405, address
+            assert headers["allow"] == [", ".join(sorted(methods))], address
 
 
 @pytest.mark.parametrize(
@@ -162,6 +184,34 @@ def test_too_many_auth_requests_are_refused_with_the_time_to_wait(gateway: Gatew
     assert refused[0].headers["retry-after"] == "1"
     for free in (".well-known/jwks.json", "openapi.json", "docs", "docs/a.js", "healthz", "readyz"):
         assert httpx.get(f"{gateway.url}/auth/v1/{free}").status_code == 200, free
+
+
+def test_an_address_has_its_share_of_streams_and_none_of_anything_else() -> None:
+    settings = {"MESSAGING_STREAM_ADDRESS_LIMIT": "2"}
+    with (
+        running_gateway(settings, alive=["query_stream", "query_api"]) as gateway,
+        ExitStack() as held,
+    ):
+
+        def is_refused() -> bool:
+            return gateway.get("/query/v1/stream")[0] == 429
+
+        assert not is_refused()
+        for _ in range(2):
+            # A request whose body is yet to come is under way.
+            to = held.enter_context(socket.create_connection(("127.0.0.1", gateway.port)))
+            to.sendall(b"POST /query/v1/stream HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        wait_until(is_refused)
+        status, headers, body = gateway.get("/query//v1/%73tream?x=1")
+        problem = json.loads(body)
+        assert (status, problem["status"]) == (429, 429)
+        assert problem["type"] == "/problems/too-many-streams"
+        assert headers["content-type"] == ["application/problem+json"]
+        assert headers["x-request-id"] == [problem["request_id"]]
+        assert headers["retry-after"] == ["1"]
+        assert gateway.get("/query/v1/unread")[0] == 200
+        held.close()
+        wait_until(lambda: not is_refused())
 
 
 def test_a_services_own_retry_after_stays(gateway: Gateway) -> None:

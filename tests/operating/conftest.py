@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,24 +12,47 @@ from typing import Any
 import pytest
 import redis
 from click.testing import CliRunner, Result
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from cli.main import messaging
+from events.opening import ensure_open
+from events.queue import EventQueue
 from local_stack import templates
 from local_stack.record import Record
 from local_stack.state import State
+from runtime.clock import utc_now
 from runtime.ids import Partition
+from runtime.redis_client import connect
+from runtime.settings import RedisSettings, Secret
 from tests.projector.conftest import (  # noqa: F401  # fixtures
     SETTINGS,
     Harness,
     engine,
+    engine_of,
     harness,
     queue,
     servers,
     superuser,
 )
 from tests.projector.test_projector import Pair
-from tests.servers import Servers
+from tests.servers import Servers, running
+
+TABLES = (
+    "event_log.event",
+    "event_log.dead_letter",
+    "event_log.deleted_account",
+    "read_model.conversation",
+    "read_model.conversation_member",
+    "read_model.message",
+    "read_model.account_revision",
+)
+PROGRESS = (
+    "event_log.checkpoint",
+    "event_log.canary",
+    "event_log.queue_epoch",
+    "event_log.queued_erasure",
+    "identity.account",
+)
 
 
 @pytest.fixture
@@ -79,6 +103,40 @@ def words_of(line: str) -> list[str]:
             words.append(word)
         depth += word.count("(") - word.count(")")
     return words
+
+
+@pytest.fixture(scope="session")
+def other_servers() -> Iterator[Servers]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def empty(
+    other_servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Harness]:
+    """Another stack, without a single event; `messaging` speaks to it from now on."""
+    clear(other_servers)
+    state_of(other_servers, tmp_path / "empty")
+    worker = engine_of(other_servers, "worker")
+    client = connect(RedisSettings(url=other_servers.redis_url(), password=Secret("-")))
+    opened = EventQueue(client, SETTINGS)
+    ensure_open(opened, worker, clock=utc_now)
+    monkeypatch.setenv("MESSAGING_STATE", str(tmp_path / "empty"))
+    yield Harness(queue=opened, engine=worker)
+    worker.dispose()
+    client.connection_pool.disconnect()
+
+
+def clear(others: Servers) -> None:
+    owner = engine_of(others, "postgres")
+    with owner.begin() as connection:
+        for table in (*TABLES, *PROGRESS):
+            connection.execute(text(f"TRUNCATE {table} CASCADE"))
+    owner.dispose()
+    client = connect(RedisSettings(url=others.redis_url(), password=Secret("-")))
+    client.flushall()
+    client.connection_pool.disconnect()
 
 
 def events(*arguments: str, stdin: str | bytes | None = None) -> Result:

@@ -11,11 +11,15 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
+from events.contracts.accounts import AccountDeleted
 from events.contracts.envelope import Envelope
-from runtime.ids import conversation_of, new_id
+from events.letters import LetterSelection
+from events.selection import Selection
+from runtime.ids import Partition, conversation_of, new_id
 from tests.operating.conftest import Harness, Pair, events, told
+from tests.projector.conftest import SETTINGS
 from tests.projector.mischief import POISON, message_of, put_entry, refusing
 from tests.projector.test_model import query
 from tests.projector.test_projector import outcome_of
@@ -59,6 +63,11 @@ def test_list_tells_the_causes_and_what_waits_behind(
     assert letters(*of(pair), "--reason", "MISCHIEF") == [cause]
     assert letters(*of(pair), "--type", "message.edited") == []
     assert letters(*of(pair), "--account", str(pair.one), "--since", "1h") == [cause, behind]
+    assert letters(*of(pair), "--account", str(pair.other)) == [cause, behind]
+    assert letters(*of(pair), "--actor", str(pair.one)) == [cause, behind]
+    assert letters(*of(pair), "--actor", str(pair.other)) == []
+    types = ("--type", "message.edited", "--type", "message.sent.v1")
+    assert letters(*of(pair), *types) == [cause, behind]
     assert letters(*of(pair), "--state", "discarded") == []
     page = told("dead-letters", "list", *of(pair), "--limit", "1")
     assert page == {"dead_letters": [cause], "next": cause["place"]}
@@ -77,6 +86,72 @@ def test_show_tells_where_it_failed_and_quotes_nobody(pair: Pair, held_up: list[
     assert POISON in events("dead-letters", "show", name, "--show-text").stdout
 
 
+EVIL = "hi\nmy secret is 1234\n[SQL:\x1b]0;pwned\x07\x1b[2J\x9b2J\u202e\nDETAIL: more secrets"
+RAW = "\x1b\x07\x9b\u202e"
+
+
+@pytest.fixture
+def evil(harness: Harness, pair: Pair, superuser: Engine) -> Envelope:
+    """A message of several lines, some like Postgres's own, that the database refuses."""
+    sent = pair.sent(EVIL)
+    harness.append(sent)
+    with refusing(superuser, "body NOT LIKE '%my secret%'"):
+        harness.drain_all()
+    return sent
+
+
+def test_nothing_but_the_entry_holds_what_was_written(harness: Harness, evil: Envelope) -> None:
+    [row] = query(
+        harness,
+        "SELECT d.reason, d.traceback, e.data, e.reason AS logged FROM event_log.dead_letter AS d"
+        ' JOIN event_log.event AS e USING (partition, "offset") WHERE d.event_id = :id',
+        id=evil.id,
+    )
+    assert "secret" not in " ".join(map(str, tuple(row)))
+    assert "mischief" in row.reason
+    assert "mischief" in row.logged
+    # Where in our code, and as what.
+    assert "in apply_batch" in row.traceback
+    assert "psycopg2.errors.CheckViolation: new row for relation" in row.traceback
+
+
+def test_what_is_shown_steers_no_terminal_and_hides_each_line(evil: Envelope) -> None:
+    name = str(evil.id)
+    for arguments in ([name], [name, "--json"]):
+        said = events("dead-letters", "show", *arguments).stdout
+        assert "secret" not in said
+        assert not set(RAW) & set(said)
+        said = events("dead-letters", "show", *arguments, "--show-text").stdout
+        assert "my secret is 1234" in said
+        assert r"\u001b]0;pwned\u0007\u001b[2J\u009b2J\u202e" in said
+        assert not set(RAW) & set(said)
+    whole = told("dead-letters", "show", name, "--show-text")
+    assert whole["entry"]["data"]["body"] == EVIL
+    for arguments in (["log"], ["log", "--show-text"], ["log", "--json", "--show-text"]):
+        assert not set(RAW) & set(events(*arguments, "--limit", "10000").stdout)
+
+
+def test_a_traceback_of_an_earlier_release_is_cut_where_it_quotes(
+    superuser: Engine, evil: Envelope
+) -> None:
+    row = f"DETAIL:  Failing row contains (1, {EVIL}, 'secret':1)."
+    kept = f"psycopg2.errors.CheckViolation: refused\n{row}\n\n[SQL: INSERT]\n"
+    with superuser.begin() as transaction:
+        transaction.execute(
+            text("UPDATE event_log.dead_letter SET traceback = :kept WHERE event_id = :id"),
+            {"kept": kept, "id": evil.id},
+        )
+    shown = told("dead-letters", "show", str(evil.id))
+    assert shown["traceback"].startswith("psycopg2.errors.CheckViolation: refused\n(hidden")
+    for arguments in ([], ["--json"]):
+        said = events("dead-letters", "show", str(evil.id), *arguments).stdout
+        assert "secret" not in said
+        assert not set(RAW) & set(said)
+    said = events("dead-letters", "show", str(evil.id), "--show-text").stdout
+    assert "more secrets" in said
+    assert not set(RAW) & set(said)
+
+
 def test_an_entry_that_is_no_json_can_be_shown(harness: Harness, pair: Pair) -> None:
     offset = put_entry(harness, pair, b"\xff\x00 not json")
     harness.drain_all()
@@ -85,6 +160,36 @@ def test_an_entry_that_is_no_json_can_be_shown(harness: Harness, pair: Pair) -> 
     shown = told("dead-letters", "show", place, "--show-text")
     assert shown["entry"] == {"base64": "/wAgbm90IGpzb24="}
     assert events("dead-letters", "discard", place, "--yes").exit_code == 0
+
+
+def test_an_entry_without_a_row_in_the_log_is_found_by_its_bytes(
+    harness: Harness, pair: Pair
+) -> None:
+    made = f'{{"actor":"{pair.one}","type":"message.lost.v1","to":"{pair.other}"}}'
+    offset = put_entry(harness, pair, made.encode() + b"\xff")
+    harness.drain_all()
+    place = f"{harness.queue.partition_of(pair.sent())}/{offset}"
+    for found in (["--account", pair.one], ["--account", pair.other], ["--actor", pair.one]):
+        assert [row["place"] for row in letters(*map(str, found))] == [place]
+    assert letters("--actor", str(pair.other)) == []
+    of_type = letters("--type", "message.lost", "--account", str(pair.one))
+    assert [row["place"] for row in of_type] == [place]
+    assert letters("--type", "message.found", "--account", str(pair.one)) == []
+    assert events("dead-letters", "discard", place, "--yes").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--after", "3"], ["--partition", "4"], ["--state", "lost"], ["--outcome", "parked"]],
+    ids=" ".join,
+)
+def test_wrong_usage_is_code_2(pair: Pair, wrong: list[str]) -> None:
+    assert events("dead-letters", "list", *wrong).exit_code == 2
+
+
+def test_a_selection_of_dead_letters_by_outcome_is_refused() -> None:
+    with pytest.raises(ValueError, match="by state"):
+        LetterSelection(events=Selection(outcomes=("parked",)))
 
 
 def test_a_dry_run_counts_and_changes_nothing(
@@ -218,6 +323,62 @@ def test_a_copy_must_be_the_same_event(
     result = events("dead-letters", "edit", str(held_up[1].id), "--file", str(file), "--yes")
     assert "no JSON" in str(result.exception)
     assert not letters(*of(pair), "--causes")[0]["edited"]
+
+
+def erase(harness: Harness, pair: Pair) -> None:
+    for partition in range(SETTINGS.partitions):
+        erasure = AccountDeleted(
+            account_id=pair.one,
+            in_partition=Partition(partition),
+            of_partitions=SETTINGS.partitions,
+            ordered_by="owner",
+        )
+        harness.append(harness.envelope(erasure, pair.one))
+    harness.drain_all()
+
+
+def held_text(harness: Harness, pair: Pair) -> list[str]:
+    """Return what the dead letters of a conversation hold."""
+    rows = query(
+        harness,
+        "SELECT entry, original_entry FROM event_log.dead_letter WHERE conversation_id = :id",
+        id=pair.conversation,
+    )
+    return [bytes(entry or b"").decode() for row in rows for entry in row]
+
+
+def test_a_saved_copy_does_not_bring_back_what_was_erased(
+    harness: Harness, pair: Pair, held_up: list[Envelope], tmp_path: Path
+) -> None:
+    saved = _written(tmp_path, json.dumps(copy_of(held_up[1], data={"body": "erased words"})))
+    erase(harness, pair)
+    name = str(held_up[1].id)
+    result = events("dead-letters", "edit", name, "--file", str(saved), "--yes")
+    assert "account was deleted" in str(result.exception)
+    assert not letters(*of(pair), "--causes")[0]["edited"]
+    done = told("dead-letters", "retry", *of(pair))
+    assert (done["applied"], done["rejected"]) == (0, 2)
+    assert "words" not in str(held_text(harness, pair))
+
+
+def test_a_retry_takes_out_what_should_be_erased(
+    harness: Harness, pair: Pair, held_up: list[Envelope], superuser: Engine
+) -> None:
+    erase(harness, pair)
+    # As an earlier release let an operator do.
+    copy = orjson.dumps(copy_of(held_up[1], data={"body": "erased words"}))
+    with superuser.begin() as transaction:
+        transaction.execute(
+            text(
+                "UPDATE event_log.dead_letter SET original_entry = entry, entry = :copy"
+                " WHERE event_id = :id"
+            ),
+            {"copy": copy, "id": held_up[1].id},
+        )
+    told("dead-letters", "retry", *of(pair))
+    assert outcome_of(harness, held_up[1]) == ("rejected", "account-deleted")
+    assert len(held_text(harness, pair)) == 4
+    assert "erased words" not in str(held_text(harness, pair))
 
 
 def test_the_editor_gets_the_entry(

@@ -36,14 +36,21 @@ def test_the_log_tells_what_became_of_each_event(harness: Harness, pair: Pair) -
     }
     assert (first["id"], first["outcome"], first["position"]) == (str(sent.id), "applied", 1)
     assert (second["outcome"], second["reason"]) == ("rejected", "message-not-found")
+    assert of_pair(pair, "--outcome", "rejected") == [second]
     assert of_pair(pair, "--status", "rejected") == [second]
+    assert of_pair(pair, "--outcome", "rejected", "--outcome", "applied") == [first, second]
     assert of_pair(pair, "--type", "message.sent") == [first]
+    assert of_pair(pair, "--type", "message.sent", "--type", "message.edited.v1") == [first, second]
     assert of_pair(pair, "--type", "message.sent.v1") == [first]
     assert of_pair(pair, "--type", "message") == []
-    assert of_pair(pair, "--account", str(pair.other)) == [second]
+    assert of_pair(pair, "--account", str(pair.one)) == [first]
+    assert of_pair(pair, "--account", str(pair.other)) == [first, second]
+    assert of_pair(pair, "--actor", str(pair.other)) == [second]
+    assert of_pair(pair, "--actor", str(pair.one), "--actor", str(pair.other)) == [first, second]
     assert of_pair(pair, "--since", "1h") == [first, second]
     assert of_pair(pair, "--until", "1h") == []
     assert of_pair(pair, "--until", "2000-01-01T00:00:00Z") == []
+    assert of_pair(pair, "--since", "1h", "--type", "message.sent", "--outcome", "rejected") == []
     elsewhere = (harness.queue.partition_of(sent) + 1) % 4
     assert of_pair(pair, "--partition", str(elsewhere)) == []
 
@@ -100,7 +107,10 @@ def test_an_account_is_named_by_its_username_as_well(
         ["--since", "yesterday"],
         ["--after", "3"],
         ["--limit", "0"],
-        ["--status", "lost"],
+        ["--outcome", "lost"],
+        ["--partition", "-1"],
+        ["--partition", "4"],
+        ["--actor", "nobody-at-all"],
         ["--conversation", "mine"],
     ],
     ids=" ".join,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -42,6 +45,19 @@ def test_queues_prints_a_table(harness: Harness) -> None:
     assert "checkpoint" in printed
     assert "standby" in printed
     assert len(printed.splitlines()) >= 1 + len(harness.queue.partitions)
+
+
+def test_ctrl_c_is_130_for_every_verb() -> None:
+    """What none of them hears itself is told apart from "no" to a question, which is 1."""
+    command = [sys.executable, "-c", "from cli.main import main; main()", "events"]
+    process = subprocess.Popen(
+        [*command, "queues", "--watch", "--json"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
 
 
 def test_a_paused_partition_applies_nothing_and_takes_commands(

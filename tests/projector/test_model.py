@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -16,6 +17,7 @@ from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
 from runtime.ids import (
     AccountId,
+    ConversationId,
     MessageId,
     Partition,
     conversation_of,
@@ -23,7 +25,7 @@ from runtime.ids import (
     new_message_id,
 )
 from tests.projector.conftest import SETTINGS, Harness
-from tests.projector.model import Model
+from tests.projector.model import Model, ModelMessage
 
 PEOPLE = 3
 person = st.integers(0, PEOPLE - 1)
@@ -160,6 +162,13 @@ def assert_conversation_equals(
 ) -> None:
     conversation = conversation_of(one, other)
     expected = model.conversation(conversation)
+    assert_messages_equal(harness, conversation, expected)
+    assert_members_equal(harness, model, conversation, {one: other, other: one})
+
+
+def assert_messages_equal(
+    harness: Harness, conversation: ConversationId, expected: Sequence[ModelMessage]
+) -> None:
     stored = query(
         harness,
         "SELECT * FROM read_model.message WHERE conversation_id = :id ORDER BY position",
@@ -198,6 +207,15 @@ def assert_conversation_equals(
         )
         for m in expected
     ]
+
+
+def assert_members_equal(
+    harness: Harness,
+    model: Model,
+    conversation: ConversationId,
+    peers: Mapping[AccountId, AccountId],
+) -> None:
+    expected = model.conversation(conversation)
     members = {
         row.account_id: row
         for row in query(
@@ -206,9 +224,9 @@ def assert_conversation_equals(
             id=conversation,
         )
     }
-    assert set(members) == ({one, other} if expected else set())
+    assert members.keys() == (peers.keys() if expected else set())
     for account, row in members.items():
-        assert row.peer_id == (other if account == one else one)
+        assert row.peer_id == peers[account]
         assert row.read_position == model.read_positions.get((conversation, account), 0)
         assert row.unread_count == model.unread(conversation, account)
         assert row.last_message_id == model.last_visible(conversation, account)

@@ -57,9 +57,9 @@ def settle(harness: Harness, partition: Partition) -> None:
         pauses.resume(connection, [partition], now=utc_now())
 
 
-def paused(harness: Harness) -> list[Partition]:
+def paused(harness: Harness) -> list[tuple[Partition, pauses.Cause]]:
     with harness.engine.connect() as connection:
-        return [pause.partition for pause in pauses.paused(connection)]
+        return [(pause.partition, pause.by) for pause in pauses.paused(connection)]
 
 
 def healthy(harness: Harness, pair: Pair, count: int) -> list[Pair]:
@@ -93,7 +93,7 @@ def test_a_partition_is_stopped_before_poison_exceeds_its_share(
         parked = poison_of(harness, partition, conversations)
         # As many as the share of what came before allows; the next one stops it.
         assert 4 <= parked <= 10
-        assert paused(harness) == [partition]
+        assert paused(harness) == [(partition, "poison")]
         assert strict(harness).drain(partition).paused
     # Mended and resumed, all that waited is applied; nobody has to touch it.
     settle(harness, partition)

@@ -16,7 +16,10 @@ from sqlalchemy import Engine, NullPool, create_engine, text
 from database.migrate import upgrade
 from database.models import Base
 from events import checkpoints
+from events.canaries import last_sent
 from events.contracts.envelope import Envelope
+from events.selection import EVERYTHING
+from runtime.clock import utc_now
 from runtime.ids import Partition
 from tests.database.test_migrations import SCHEMAS
 from tests.projector.conftest import SETTINGS, Harness
@@ -25,11 +28,13 @@ from tests.rebuild.histories import HISTORY, perform, rows_of
 from tests.rebuild.test_rebuild import Interrupting, rebuild_of, run
 from tests.running_stack import wait_until
 from tests.servers import Servers
+from workers import canaries
 from workers import rebuild as rebuilding
 from workers.alone import AnotherIsRunningError, Engines, alone
-from workers.pace import InterruptedWorkError
+from workers.pace import InterruptedWorkError, Pace
 from workers.rebuild import NothingKeptError, OtherFormError
 from workers.spares import NEXT, OLD
+from workers.verify import Verification
 
 SECRET = "zanzibar"
 FORM = """
@@ -339,6 +344,7 @@ def test_senders_projectors_and_readers_notice_nothing(
 ) -> None:
     reader = create_engine(servers.database_url("query_api"), isolation_level="AUTOCOMMIT")
     sent: list[Envelope] = []
+    began = utc_now()
 
     def send() -> None:
         made = scenario.event(("send", 0, 1, f"message {len(sent)}", None))
@@ -350,6 +356,10 @@ def test_senders_projectors_and_readers_notice_nothing(
 
     def project() -> None:
         harness.drain_all(20)
+
+    def chirp() -> None:
+        canaries.send(harness.queue, harness.engine, clock=utc_now, wake=lambda _: None)
+        time.sleep(0.01)
 
     seen: dict[int, int] = {}
 
@@ -371,7 +381,7 @@ def test_senders_projectors_and_readers_notice_nothing(
         assert rows[1] >= seen.get(reading, 0)
         seen[reading] = rows[1]
 
-    with going_on(send, project, project, read, read) as errors:
+    with going_on(send, project, project, chirp, read, read) as errors:
         for _ in range(3):
             rebuilt = run(engines)
             assert rebuilt.compared.is_equal
@@ -381,6 +391,12 @@ def test_senders_projectors_and_readers_notice_nothing(
     assert len(query(harness, "SELECT FROM read_model.message WHERE body LIKE 'message %'")) == len(
         sent
     )
+    verified = Verification(engines.operator, EVERYTHING)
+    assert list(verified.run(Pace())) == []
+    with engines.operator.connect() as connection:
+        arrived = last_sent(connection).values()
+    assert len(arrived) == SETTINGS.partitions
+    assert min(arrived) > began
     reader.dispose()
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
-from events.replay import EVERYTHING, Selection
+from events.selection import EVERYTHING, Selection
 from runtime.ids import AccountId, ConversationId, Partition, conversation_of, new_id, partition_of
 from tests.projector.conftest import SETTINGS, Harness
 from tests.projector.test_model import Scenario, query
@@ -210,6 +210,8 @@ def test_each_filter_chooses_the_conversations_that_have_such_an_event(
     assert chosen(Selection(types=("conversation.read",))) == {"one-other"}
     assert chosen(Selection(accounts=(one,))) == {"one-other", "one-third"}
     assert chosen(Selection(accounts=(AccountId(new_id()),))) == set()
+    assert "one-other" in chosen(Selection(actors=(read.actor_id,), types=("conversation.read",)))
+    assert chosen(Selection(actors=(AccountId(new_id()),))) == set()
     assert chosen(Selection(since=read.occurred_at, types=("message.sent.v1",))) == set()
     assert chosen(Selection(until=read.occurred_at, types=("message.sent.v1",))) == set(pairs)
     assert chosen(Selection(outcomes=("parked",))) == set()

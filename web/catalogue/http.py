@@ -60,6 +60,11 @@ HTTP = (
         "Send a Content-Length header.",
     ),
     _generic(
+        HTTPStatus.PRECONDITION_FAILED,
+        "A condition in the request's header does not hold.",
+        "Leave out If-Match and If-Unmodified-Since, or read the present state first.",
+    ),
+    _generic(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "The request's body is over the limit: 128 KiB, for a batch 1 MiB.",
         "Send less at once, or several batches.",

@@ -165,7 +165,7 @@ QUERIES = (
         "too-many-streams",
         429,
         "Too many streams",
-        "The account has as many streams open as it may.",
+        "The account, or the address, has as many streams open as it may.",
         "Close one, or try again after as many seconds as the Retry-After header says.",
     ),
     Problem(

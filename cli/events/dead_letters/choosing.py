@@ -8,8 +8,10 @@ from uuid import UUID
 import click
 from sqlalchemy import Connection
 
-from cli.events.filters import F, Name, filters, given, selection
-from events.selection import Letter, Place, Selection, letters
+from cli.events.filters import F, Name, letter_filters, selection
+from events.letters import Letter, LetterSelection, State, letters
+from events.selection import EVERYTHING, Place
+from local_stack.state import State as Stack
 from runtime.errors import MessagingError
 
 T = TypeVar("T")
@@ -24,10 +26,10 @@ class DeadLetterUnknownError(MessagingError):
 
 def chosen(function: F) -> F:
     """Add names, filters and `--all`."""
-    return _NAMES(filters(_REASON(_ALL(function))))
+    return _NAMES(letter_filters(_REASON(_ALL(function))))
 
 
-def selected(connection: Connection, named: dict[str, Any]) -> Selection:
+def selected(connection: Connection, stack: Stack, named: dict[str, Any]) -> LetterSelection:
     """Return what `chosen` options select among what is parked.
 
     Raises:
@@ -36,21 +38,22 @@ def selected(connection: Connection, named: dict[str, Any]) -> Selection:
     """
     names, reason = named.pop("names"), named.pop("reason")
     everything = named.pop("everything")
-    some = bool(names) or reason is not None or given(named)
+    events = selection(connection, stack, named)
+    some = bool(names) or reason is not None or events != EVERYTHING
     if everything == some:
         raise click.UsageError("Name dead letters, or filter them, or say --all.")
     for name in names:
         one(connection, name, state="parked")
-    return selection(connection, named, status="parked", reason=reason, names=names)
+    return LetterSelection(events=events, state="parked", reason=reason, names=names)
 
 
-def one(connection: Connection, name: Place | UUID, *, state: str | None = None) -> Letter:
+def one(connection: Connection, name: Place | UUID, *, state: State | None = None) -> Letter:
     """Return the dead letter of this name.
 
     Raises:
         DeadLetterUnknownError: There is none, or several, or none in this state.
     """
-    found = letters(connection, Selection(names=(name,), status=state), limit=2)
+    found = letters(connection, LetterSelection(names=(name,), state=state), limit=2)
     if not found:
         kind = f"{state} dead letter" if state else "dead letter"
         raise DeadLetterUnknownError(f"There is no {kind} {name}.")

@@ -14,7 +14,7 @@ from cli.events.dead_letters.choosing import chosen, selected
 from cli.events.running import counting, rate_option
 from events import checkpoints, parked
 from events.contracts.offsets import Offset
-from events.selection import all_letters
+from events.letters import all_letters
 from runtime.clock import utc_now
 from runtime.ids import Partition
 from workers.pace import Pace
@@ -40,7 +40,7 @@ def discard(*, dry_run: bool, rate: float | None, yes: bool, as_json: bool, **na
     engine = connections.reading(state)
     places: defaultdict[Partition, list[Offset]] = defaultdict(list)
     with connections.one_line(), engine.connect() as connection:
-        for letter in all_letters(connection, selected(connection, named)):
+        for letter in all_letters(connection, selected(connection, state, named)):
             places[letter.place.partition].append(letter.place.offset)
     events = sum(map(len, places.values()))
     discarded = 0

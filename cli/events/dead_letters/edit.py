@@ -14,11 +14,13 @@ from cli.events.dead_letters.choosing import one
 from cli.events.dead_letters.retry import Report, run, show
 from cli.events.filters import Name
 from cli.events.running import counting
-from events import checkpoints, parked
+from events import checkpoints, erasures, parked
 from events.changing import ChangeRefusedError, check_change
+from events.letters import Letter, LetterSelection
 from events.parked import Change
-from events.selection import Letter, Place, Selection
+from events.selection import Place
 from runtime.clock import utc_now
+from runtime.ids import AccountId
 from workers.retry_plan import held
 
 
@@ -65,7 +67,7 @@ def edit(name: Place | UUID, *, file: str | None, no_retry: bool, yes: bool, as_
         entry=entry,
         event_id=envelope.id,
     )
-    _change(writer, wanted)
+    _change(writer, wanted, envelope.actor_id)
     if not no_retry:
         _retry(engine, writer, letter.place, as_json=as_json)
     elif as_json:
@@ -76,7 +78,7 @@ def edit(name: Place | UUID, *, file: str | None, no_retry: bool, yes: bool, as_
 
 def _retry(reader: Engine, writer: Engine, place: Place, *, as_json: bool) -> None:
     with connections.one_line(), reader.connect() as connection:
-        conversations = held(connection, Selection(names=(place,)))
+        conversations = held(connection, LetterSelection(names=(place,)))
     report = Report(
         dry_run=False,
         conversations=len(conversations),
@@ -108,8 +110,11 @@ def _compact(copy: bytes) -> bytes:
         raise ChangeRefusedError(f"The changed copy is no JSON: {error}.") from error
 
 
-def _change(engine: Engine, wanted: Change) -> None:
+def _change(engine: Engine, wanted: Change, actor: AccountId) -> None:
     with connections.one_line(), engine.begin() as transaction:
         checkpoints.await_lock(transaction, wanted.partition)
+        # The copy may hold what was erased since it was made.
+        if erasures.deleted_among(transaction, wanted.partition, [actor]):
+            raise ChangeRefusedError("Its author's account was deleted: discard it, or retry it.")
         if not parked.change(transaction, wanted, now=utc_now()):
             raise ChangeRefusedError("Somebody else has changed or retried it meanwhile.")

@@ -12,8 +12,10 @@ from sqlalchemy import Engine
 from cli.events import connections
 from cli.events.dead_letters.choosing import chosen, selected
 from cli.events.running import counting, rate_option
-from events.selection import Place, Selection, letters
+from events.letters import LetterSelection, letters
+from events.selection import Place
 from runtime.clock import utc_now
+from runtime.words import printable
 from workers.pace import Pace
 from workers.retries import AT_ONCE
 from workers.retry_plan import Held, held, retry_all
@@ -52,7 +54,7 @@ def retry(*, dry_run: bool, rate: float | None, as_json: bool, **named: Any) -> 
     state = connections.stack()
     engine = connections.reading(state)
     with connections.one_line(), engine.connect() as connection:
-        conversations = held(connection, selected(connection, named))
+        conversations = held(connection, selected(connection, state, named))
     report = Report(
         dry_run=dry_run,
         conversations=len(conversations),
@@ -88,11 +90,11 @@ def show(report: Report, *, as_json: bool) -> None:
         done = f"{report.applied:,} applied, {report.rejected:,} refused by a rule"
         click.echo(f"{done}; {report.left:,} of {report.events:,} are still parked.")
         for failed in report.failed:
-            click.echo(f"Failed again: {failed['place']}  {failed['reason']}")
+            click.echo(f"Failed again: {failed['place']}  {printable(failed['reason'])}")
     if report.failed:
         raise click.exceptions.Exit(1)
 
 
 def _reason(engine: Engine, place: Place) -> str:
     with engine.connect() as connection:
-        return letters(connection, Selection(names=(place,)), limit=1)[0].reason
+        return letters(connection, LetterSelection(names=(place,)), limit=1)[0].reason

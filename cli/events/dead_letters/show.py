@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import click
 
 from cli.events import connections, shown
 from cli.events.dead_letters.choosing import one
-from cli.events.filters import Name, filters, selection
+from cli.events.filters import Name, letter_filters, paged, selection
 from cli.events.tables import table
-from events.selection import BEGINNING, Place, letters
+from events.letters import LetterSelection, State, letters
+from events.selection import Place
+from runtime.words import printable
 
 
 @click.command("list")
-@filters
+@letter_filters
 @click.option("--reason", help="Whose reason holds this text.")
 @click.option(
     "--state",
@@ -26,7 +28,7 @@ from events.selection import BEGINNING, Place, letters
 )
 @click.option("--causes", is_flag=True, help="Not those that only wait behind another.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--after", help="Behind this place: the next page.")
+@paged
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of a table.")
 def list_(
     *,
@@ -34,20 +36,21 @@ def list_(
     state: str,
     causes: bool,
     limit: int,
-    after: str | None,
+    after: Place,
     as_json: bool,
     **named: Any,
 ) -> None:
     """List dead letters, by partition and offset, a page at a time."""
-    try:
-        behind = Place.parse(after) if after else BEGINNING
-    except ValueError:
-        raise click.BadParameter(f"--after {after!r} is no place.") from None
-    engine = connections.reading(connections.stack())
-    status = None if state == "any" else state
+    stack = connections.stack()
+    engine = connections.reading(stack)
     with connections.one_line(), engine.connect() as connection:
-        chosen = selection(connection, named, status=status, reason=reason, causes=causes)
-        found = letters(connection, chosen, after=behind, limit=limit + 1)
+        chosen = LetterSelection(
+            events=selection(connection, stack, named),
+            state=None if state == "any" else cast("State", state),
+            reason=reason,
+            causes=causes,
+        )
+        found = letters(connection, chosen, after=after, limit=limit + 1)
     page = [shown.letter(letter) for letter in found[:limit]]
     following = page[-1]["place"] if len(found) > limit else None
     if as_json:
@@ -68,12 +71,12 @@ def show(name: Place | UUID, *, show_text: bool, as_json: bool) -> None:
     with connections.one_line(), engine.connect() as connection:
         found = shown.whole_letter(one(connection, name), text=show_text)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(shown.as_json(found))
         return
     traceback = found.pop("traceback")
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    click.echo(shown.as_json(found, indent=2))
     if traceback:
-        click.echo(f"\n{traceback.rstrip()}")
+        click.echo(f"\n{printable(traceback.rstrip())}")
 
 
 def _print(page: list[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from tests.chaos.suite.faults import KINDS
 from tests.chaos.suite.report import show
 from tests.chaos.suite.runner import Plan, armed, run, schedule
-from tests.running_stack import running_stack
+from tests.running_stack import CANARIES, running_stack
 
 
 @click.command()
@@ -26,7 +26,7 @@ def main(messages: int, faults: int, seed: int | None, kinds: tuple[str, ...]) -
     console.print(f"SEED={seed}")
     chosen = schedule(faults, seed, list(kinds or KINDS))
     plan = Plan(messages=messages, faults=chosen, seed=seed)
-    with running_stack() as stack, armed(stack) as victim:
+    with running_stack(**CANARIES) as stack, armed(stack) as victim:
         result = run(victim, plan, lambda line: console.print(line, markup=False, highlight=False))
     show(result, console)
     sys.exit(0 if result.findings.is_sound and not result.failures else 1)

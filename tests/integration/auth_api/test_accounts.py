@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
-from tests.integration.auth_api.conftest import PASSWORD, Auth
+from tests.integration.auth_api.conftest import PASSWORD, Auth, bearer
 
 
 def test_an_account_is_created_with_its_name_prepared(auth: Auth) -> None:
@@ -99,3 +99,15 @@ def test_nobody_can_give_themselves_more_than_is_asked_for(auth: Auth) -> None:
         assert answer.status_code == 422
         assert set(answer.get_json()["errors"]) == {field}
     assert auth.register().status_code == 201
+
+
+def test_a_password_is_counted_in_its_composed_form_wherever_it_is_given(auth: Auth) -> None:
+    typed = "e\u0301" * 100  # 200 code points that are 100 characters.
+    assert auth.register(password=typed).status_code == 201
+    answer = auth.login(password=typed)
+    assert answer.status_code == 200
+    client, header = auth.client(), bearer(answer)
+    change = {"current_password": typed, "new_password": "o\u0308" * 128}
+    assert client.post("/auth/v1/password", json=change, headers=header).status_code == 204
+    deletion = {"password": change["new_password"]}
+    assert client.delete("/auth/v1/me", json=deletion, headers=header).status_code == 202

@@ -13,7 +13,7 @@ from auth_api.errors import TooManyFailuresError
 from auth_api.failures import LoginFailures
 from auth_api.settings import FailureLimits, PasswordSettings
 from tests.integration.auth_api.conftest import PASSWORD, Auth, MakeAuth, bearer
-from tests.unit.auth_api.hashing import counted_verifications
+from tests.unit.auth_api.hashing import counted_hashes, work
 
 
 def test_a_login_gives_an_access_token_and_a_refresh_cookie(auth: Auth) -> None:
@@ -72,10 +72,25 @@ def test_every_failure_costs_one_verification_of_the_same_parameters(
     deleted = client.delete("/auth/v1/me", json={"password": PASSWORD}, headers=header)
     assert deleted.status_code == 202
     names = ["alice", "nobody", "bob", "a b", "x" * 256]
-    with counted_verifications(monkeypatch) as made:
+    with counted_hashes(monkeypatch) as made:
         assert [auth.login(name, "wrong").status_code for name in names] == [401] * 5
     assert len(made) == len(names)
     assert {(one.memory_cost, one.time_cost, one.parallelism) for one in made} == {(64, 1, 1)}
+
+
+@pytest.mark.parametrize("passes", [3, 1])
+def test_a_failure_costs_the_same_where_the_hash_is_outdated(
+    make_auth: MakeAuth, monkeypatch: pytest.MonkeyPatch, passes: int
+) -> None:
+    make_auth(passwords=PasswordSettings(memory_kib=64, passes=2, lanes=1)).register()
+    auth = make_auth(passwords=PasswordSettings(memory_kib=64, passes=passes, lanes=1))
+    auth.register("bob")
+    costs = []
+    for name in ("alice", "nobody", "bob", "a b"):
+        with counted_hashes(monkeypatch) as made:
+            assert auth.login(name, "wrong").status_code == 401
+        costs.append(work(made))
+    assert costs == [64 * max(2, passes)] * 4
 
 
 def test_a_hash_of_other_parameters_is_replaced_at_login(

@@ -99,6 +99,25 @@ def test_all_sessions_can_be_ended_at_once(auth: Auth, make_auth: MakeAuth) -> N
     assert not has_ended(bob[0], make_auth, bob[1])
 
 
+def test_who_asks_for_more_than_there_is_ends_nothing(auth: Auth, make_auth: MakeAuth) -> None:
+    auth.register()
+    client, header = auth.logged_in()
+    mine = client.get("/auth/v1/sessions", headers=header).get_json()["items"][0]["id"]
+    for method, path in (
+        ("DELETE", "sessions"),
+        ("DELETE", f"sessions/{mine}"),
+        ("POST", "logout"),
+    ):
+        address = f"/auth/v1/{path}"
+        unknown = client.open(address, method=method, json={"except": "current"}, headers=header)
+        assert (unknown.status_code, set(unknown.get_json()["errors"])) == (422, {"except"})
+        typed = {**header, "Content-Type": "text/plain"}
+        garbage = client.open(address, method=method, data=b"garbage", headers=typed)
+        assert garbage.status_code == 415
+    assert not has_ended(client, make_auth, header)
+    assert client.post("/auth/v1/logout", json={}, headers=header).status_code == 204
+
+
 def test_a_changed_password_ends_every_other_session(auth: Auth, make_auth: MakeAuth) -> None:
     auth.register()
     client, header = auth.logged_in()

@@ -10,8 +10,9 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine, text
 
-from auth_api.accounts import Accounts, Credentials
+from auth_api.accounts import Accounts
 from auth_api.errors import RefreshTokenInvalidError, SessionRevokedError
+from auth_api.proofs import Proof
 from auth_api.rotation import Rotation
 from auth_api.sessions import Client, Sessions
 from auth_api.settings import Lifetimes
@@ -48,7 +49,7 @@ def grant(sessions: Sessions, engine: Engine, clock: Clock) -> Grant:
     account = Accounts(engine, clock=clock).create(
         username="alice", email="alice@example.org", password_hash="-"
     )
-    return sessions.open(credentials(account.id), CLIENT)
+    return sessions.open(proof(account.id), CLIENT)
 
 
 @pytest.fixture
@@ -56,8 +57,8 @@ def rotation(sessions: Sessions, engine: Engine, clock: Clock) -> Rotation:
     return Rotation(engine, sessions, lifetimes=Lifetimes(), clock=clock)
 
 
-def credentials(account_id: AccountId) -> Credentials:
-    return Credentials(account_id=account_id, password_hash="-")
+def proof(account_id: AccountId) -> Proof:
+    return Proof(account_id=account_id, password_hash="-", fits="-".__eq__)
 
 
 def test_a_refresh_token_earns_the_next_one(rotation: Rotation, grant: Grant) -> None:
@@ -165,8 +166,8 @@ def test_lifetimes_are_those_of_the_settings(  # fixtures
         monkeypatch.setenv(f"MESSAGING_{name}", value)
     short = Lifetimes.read(Reader())
     opened = Sessions(engine, RevocationList(redis), lifetimes=short, clock=clock)
-    busy = opened.open(credentials(grant.account_id), CLIENT)
-    lazy = opened.open(credentials(grant.account_id), CLIENT)
+    busy = opened.open(proof(grant.account_id), CLIENT)
+    lazy = opened.open(proof(grant.account_id), CLIENT)
     rotation = Rotation(engine, opened, lifetimes=short, clock=clock)
     for _ in range(3):
         clock.pass_seconds(30)
@@ -191,16 +192,16 @@ def test_without_a_grace_a_second_use_is_a_replay(
 def test_old_sessions_are_forgotten_with_where_they_came_from(
     sessions: Sessions, grant: Grant, clock: Clock, superuser: Engine
 ) -> None:
-    idle = sessions.open(credentials(grant.account_id), CLIENT)
+    idle = sessions.open(proof(grant.account_id), CLIENT)
     sessions.end(grant.account_id, grant.session_id)
     clock.pass_seconds(86_401)
-    live = sessions.open(credentials(grant.account_id), CLIENT)
+    live = sessions.open(proof(grant.account_id), CLIENT)
     assert ids(superuser) == {idle.session_id, live.session_id}
     sessions.end(grant.account_id, live.session_id)
-    fresh = sessions.open(credentials(grant.account_id), CLIENT)
+    fresh = sessions.open(proof(grant.account_id), CLIENT)
     assert ids(superuser) == {idle.session_id, live.session_id, fresh.session_id}
     clock.pass_seconds(7 * 86_400)
-    last = sessions.open(credentials(grant.account_id), CLIENT)
+    last = sessions.open(proof(grant.account_id), CLIENT)
     assert ids(superuser) == {fresh.session_id, last.session_id}
 
 
@@ -217,7 +218,7 @@ def test_a_session_that_never_was_cannot_be_refreshed(rotation: Rotation, grant:
 def test_a_token_of_another_session_ends_the_session_that_it_was_tried_on(
     sessions: Sessions, rotation: Rotation, grant: Grant
 ) -> None:
-    other = sessions.open(credentials(grant.account_id), CLIENT)
+    other = sessions.open(proof(grant.account_id), CLIENT)
     with pytest.raises(SessionRevokedError):
         rotation.refresh(grant.session_id, other.refresh_id)
     rotation.refresh(other.session_id, other.refresh_id)
@@ -226,7 +227,7 @@ def test_a_token_of_another_session_ends_the_session_that_it_was_tried_on(
 def test_ending_one_session_leaves_the_others(
     sessions: Sessions, rotation: Rotation, grant: Grant, redis: Redis
 ) -> None:
-    other = sessions.open(credentials(grant.account_id), CLIENT)
+    other = sessions.open(proof(grant.account_id), CLIENT)
     sessions.end(grant.account_id, grant.session_id)
     sessions.end(grant.account_id, grant.session_id)
     assert is_revoked(redis, grant.session_id)

@@ -125,7 +125,7 @@ def test_a_new_key_is_used_and_old_tokens_stay_good(auth: Auth, tmp_path: Path) 
     client, header = auth.logged_in()
     write_key(tmp_path, "key-2")
     published = client.get("/auth/v1/.well-known/jwks.json")
-    assert published.headers["Cache-Control"] == "public, max-age=60"
+    assert published.headers["Cache-Control"] == "no-store"
     assert set(read_jwks(published.get_json())) == {"key-1", "key-2"}
     assert client.get("/auth/v1/me", headers=header).status_code == 200
     assert refresh(client).status_code == 200

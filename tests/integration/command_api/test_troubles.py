@@ -55,11 +55,12 @@ def test_commands_are_accepted_while_postgres_is_away(
 
 
 def test_a_repeated_batch_is_answered_while_postgres_is_away(
-    servers: Servers, queue: EventQueue, people: People, superuser: Engine
+    servers: Servers, queue: EventQueue, people: People, superuser: Engine, redis: Redis
 ) -> None:
     batch = {"type": "send_message", "to": "bob", "body": "x"}
     first = commands_of(people.alice, servers, QUEUE).batch(batch, key="k")
-    # Another process, which remembers nobody.
+    # Another process, which remembers nobody, a week later.
+    redis.delete(*redis.keys("name:*"))
     elsewhere = commands_of(people.alice, servers, QUEUE)
     with shut_out(superuser, "command_api"):
         again = elsewhere.batch(batch, key="k")
@@ -70,6 +71,22 @@ def test_a_repeated_batch_is_answered_while_postgres_is_away(
     assert problem(changed) == (422, "idempotency-key-reused")
     assert problem(unknown) == (503, "service-unavailable")
     assert len(queued(queue)) == 1
+
+
+def test_any_process_accepts_without_postgres_to_whom_another_one_sent(
+    servers: Servers, queue: EventQueue, people: People, superuser: Engine
+) -> None:
+    accepted(commands_of(people.alice, servers, QUEUE).send("bob"))
+    elsewhere = commands_of(people.alice, servers, QUEUE)
+    with shut_out(superuser, "command_api"):
+        accepted(elsewhere.send("bob"))
+        (batched,) = accepted(elsewhere.batch({"type": "send_message", "to": "bob", "body": "x"}))[
+            "results"
+        ]
+        never_met = elsewhere.send("alice-not-met")
+    assert batched["status"] == "accepted"
+    assert problem(never_met) == (503, "service-unavailable")
+    assert len(queued(queue)) == 3
 
 
 def test_without_redis_nothing_is_accepted(servers: Servers, people: People) -> None:

@@ -6,7 +6,10 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from queue import Queue
+from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
@@ -26,6 +29,9 @@ from tests.integration.command_api.conftest import QUEUE, People
 from tests.query_harness import Queries
 from tests.servers import Servers
 from workers.projector import Projector
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 @pytest.fixture
@@ -65,15 +71,21 @@ def query_app(servers: Servers) -> Flask:
     return query_harness.app_for(servers)
 
 
-@pytest.fixture(scope="module")
-def query_url(query_app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, query_app, threaded=True)
+@contextmanager
+def serving(app: WSGIApplication) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.port}/query/v1"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def query_url(query_app: Flask) -> Iterator[str]:
+    with serving(query_app) as url:
+        yield url
 
 
 @pytest.fixture
@@ -136,7 +148,7 @@ def test_a_command_that_is_not_applied_in_time_is_accepted(
 ) -> None:
     began = time.monotonic()
     answer = send(alice, "Hello", "wait=1")
-    assert 1 <= time.monotonic() - began < 3
+    assert time.monotonic() - began >= 1
     assert accepted(answer)["status"] == "accepted"
     assert answer.headers["Location"].startswith("/query/v1/events/")
     assert "Preference-Applied" not in answer.headers
@@ -195,17 +207,35 @@ def test_fifty_at_once_with_one_key_are_one_message(alice: Commands, queue: Even
     assert len(queued(queue)) == 1
 
 
-def test_few_wait_at_once_and_the_others_are_answered(alice: Commands) -> None:
-    began = time.monotonic()
-    with ThreadPoolExecutor(MOST_WAITING + 4) as pool:
+class Holding:
+    """A query API that answers nobody until it is let go."""
 
-        def timed(number: int) -> float:
-            accepted(send(alice, str(number), "wait=2"))
-            return time.monotonic() - began
+    def __init__(self) -> None:
+        self.asked: Queue[str] = Queue()
+        self.let_go = threading.Event()
 
-        took = sorted(pool.map(timed, range(MOST_WAITING + 4)))
-    assert took[3] < 2
-    assert all(seconds >= 2 for seconds in took[-MOST_WAITING:])
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        self.asked.put(environ["HTTP_PREFER"])
+        self.let_go.wait(60)
+        start_response("404 Not Found", [])
+        return []
+
+
+def test_few_wait_at_once_and_the_others_are_answered(
+    servers: Servers, people: People, queue: EventQueue
+) -> None:
+    holding = Holding()
+    with serving(holding) as url, ThreadPoolExecutor(MOST_WAITING) as pool:
+        alice = commands_of(people.alice, servers, QUEUE, query_url=url)
+        waiting = [pool.submit(send, alice, str(n), "wait=10") for n in range(MOST_WAITING)]
+        assert [holding.asked.get(timeout=60) for _ in waiting] == ["wait=10"] * MOST_WAITING
+        for number in range(4):
+            accepted(send(alice, f"another {number}", "wait=10"))
+        assert holding.asked.empty()
+        holding.let_go.set()
+        for one in waiting:
+            accepted(one.result())
+    assert len(queued(queue)) == MOST_WAITING + 4
 
 
 @pytest.mark.usefixtures("projecting")

@@ -157,6 +157,18 @@ def test_a_token_of_a_lost_queue_is_refused_and_one_of_a_newer_is_waited_for(
     assert problem(answer) == (503, "not-yet-visible")
 
 
+def test_a_token_of_a_lost_queue_is_refused_beside_one_that_is_visible(
+    world: World, alice: Queries, bob: Queries
+) -> None:
+    sent = world.send(alice.account, bob.account)
+    past = TOKENS.encode(replace(sent.token, epoch=Epoch(EPOCH - 1)))
+    here = TOKENS.encode(sent.token)
+    for tokens in (f"{past},{here}", f"{here},{past}"):
+        for path in ("unread", f"events/{sent.event_id}", f"events/{sent.event_id}?token={here}"):
+            answer = alice.call(path, Consistency_Token=tokens)
+            assert problem(answer) == (400, "consistency-token-invalid")
+
+
 def test_a_partition_without_a_checkpoint_is_not_yet_visible(
     world: World, alice: Queries, bob: Queries
 ) -> None:

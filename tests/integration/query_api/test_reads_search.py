@@ -40,13 +40,12 @@ def test_every_word_is_wanted_of_subject_and_body_together(
 ) -> None:
     world.send(bob.account, alice.account, "Shall we meet at noon?", subject="Lunch")
     for words in ("noon", "meet noon", "noon, MEET!", "lunch noon", " lunch ", "we-meet we"):
-        expected = [] if "-" in words else ["Shall we meet at noon?"]
-        assert found(alice, words) == expected, words
+        assert found(alice, words) == ["Shall we meet at noon?"], words
     for words in ("noon tomorrow", "mee", "noo:*", "meet | dinner", "!lunch dinner"):
         assert found(alice, words) == [], words
 
 
-@pytest.mark.parametrize("words", ["?!", " ", "“”", "&", "'", "\\", ":*", "<b>", "\u200b"])
+@pytest.mark.parametrize("words", ["?!", " ", "“”", "&", "'", "\\", ":*", "<>", "\u200b", "-/-"])
 def test_what_has_no_words_finds_nothing(
     world: World, alice: Queries, bob: Queries, words: str
 ) -> None:
@@ -67,6 +66,9 @@ def test_what_has_no_words_finds_nothing(
         ("नमस्ते दुनिया", "नमस्ते"),
         ("good 😀 morning", "😀"),
         ("see http://example.org/a?b=c", "example.org/a?b=c"),
+        ("salt and/or pepper", "or"),
+        ("home.Bring wine", "home bring"),
+        ("write to jo@example.org", "example"),
         ("it's 3.14", "it's 3.14"),
         ("don’t", "don’t"),  # noqa: RUF001  # that is what is tested
     ],

@@ -301,12 +301,16 @@ def test_an_account_has_its_share_of_streams_and_the_process_its_own(
     with served(few) as address:
         hers = [listen(alice, at=address) for _ in range(2)]
         assert refusal(alice) == (429, "too-many-streams")
-        listen(bob, at=address)
-        assert refusal(eve) == (503, "streams-full")
+        his = listen(bob, at=address)
+        assert refusal(bob) == (503, "streams-full")
+        # Who has none gets the place of one of hers.
+        listen(eve, at=address)
+        assert hers[0].ended.wait(30)
+        assert refusal(alice) == (503, "streams-full")
         # That a client has gone is found out between two heartbeats.
-        hers[0].close()
-        wait_until(lambda: _opens(listen, eve, address))
-        hers[1].close()
+        his.close()
+        wait_until(lambda: _opens(listen, alice, address))
+        assert not hers[1].ended.is_set()
 
 
 def _opens(listen: Listen, who: Queries, address: str) -> bool:

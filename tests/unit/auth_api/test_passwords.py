@@ -6,7 +6,7 @@ import pytest
 
 from auth_api.passwords import LONGEST, SHORTEST, Passwords, _common, is_common, normalised
 from auth_api.settings import PasswordSettings
-from tests.unit.auth_api.hashing import counted_verifications
+from tests.unit.auth_api.hashing import counted_hashes, work
 
 pytestmark = pytest.mark.unit
 
@@ -42,11 +42,37 @@ def test_a_hash_that_is_none_matches_nothing(hashed: str) -> None:
 def test_without_an_account_checking_costs_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     passwords = Passwords(CHEAP)
     hashed = passwords.hash("correct horse")
-    with counted_verifications(monkeypatch) as made:
+    with counted_hashes(monkeypatch) as made:
         for known in (hashed, None):
             assert not passwords.matches("wrong", known)
     [wrong, nobody] = made
     assert wrong == nobody
+
+
+@pytest.mark.parametrize(
+    ("memory_kib", "passes"), [(64, 3), (64, 1), (512, 2), (128, 4), (256, 3), (1024, 6), (200, 7)]
+)
+def test_a_no_costs_the_same_whatever_the_parameters_of_the_hash(
+    monkeypatch: pytest.MonkeyPatch, memory_kib: int, passes: int
+) -> None:
+    former = Passwords(PasswordSettings(memory_kib=memory_kib, passes=passes, lanes=1))
+    today = Passwords(PasswordSettings(memory_kib=256, passes=3, lanes=1))
+    known = (former.hash("correct horse"), today.hash("correct horse"), None)
+    costs = []
+    for one in known:
+        with counted_hashes(monkeypatch) as made:
+            assert not today.matches("wrong", one)
+        costs.append(work(made))
+    assert max(costs) - min(costs) <= 8  # KiB, the least that Argon2 takes.
+    assert min(costs) >= max(256 * 3, memory_kib * passes) - 8
+
+
+def test_a_yes_costs_no_more_than_its_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = Passwords(CHEAP).hash("correct horse")
+    today = Passwords(PasswordSettings(memory_kib=256, passes=3, lanes=1))
+    with counted_hashes(monkeypatch) as made:
+        assert today.matches("correct horse", hashed)
+    assert work(made) == 64
 
 
 @pytest.mark.parametrize(

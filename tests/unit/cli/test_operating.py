@@ -18,7 +18,17 @@ from local_stack.state import State
 
 
 @pytest.mark.parametrize(
-    "arguments", [["keys", "rotate"], ["accounts", "delete", "alice", "--yes"]], ids=" ".join
+    "arguments",
+    [
+        ["keys", "rotate"],
+        ["accounts", "delete", "alice", "--yes"],
+        ["stack", "show"],
+        ["stack", "promote", "--yes"],
+        ["stack", "rejoin", "--yes"],
+        ["stack", "restart"],
+        ["events", "repartition", "32", "--yes"],
+    ],
+    ids=" ".join,
 )
 def test_without_a_stack_there_is_nothing_to_operate(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -87,8 +87,10 @@ def test_no_environment_holds_a_secret(name: str) -> None:
         ("auth-api", (*settings.LOGIN, *settings.SESSIONS, *settings.ARGON2)),
         ("command-api", (*settings.QUEUE, *settings.COMMAND_RATE)),
         ("query-stream", settings.STREAMS),
-        ("worker", (*settings.QUEUE, *settings.FAULTS, *settings.ACCESS)),
-        ("nginx", (*settings.AUTH_RATE, "MESSAGING_STREAM_HEARTBEAT", "MESSAGING_PUBLIC_URL")),
+        ("query-api", settings.CANARY),
+        ("beat", settings.CANARY),
+        ("worker", (*settings.QUEUE, *settings.FAULTS, *settings.ACCESS, *settings.CANARY)),
+        ("nginx", (*settings.ADDRESS, "MESSAGING_STREAM_HEARTBEAT", "MESSAGING_PUBLIC_URL")),
         ("redis", ("MESSAGING_REDIS_MEMORY",)),
     ],
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from events.contracts import asyncapi
 from events.contracts.accounts import AccountDeleted
 from events.contracts.base import Event
+from events.contracts.canaries import CanarySent
 from events.contracts.conversations import ConversationRead
 from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
@@ -61,9 +62,12 @@ deletions: st.SearchStrategy[AccountDeleted] = st.builds(
     of_partitions=st.just(16),
     ordered_by=st.sampled_from(["owner", "operator"]),
 )
+canaries: st.SearchStrategy[CanarySent] = st.builds(
+    CanarySent, in_partition=st.integers(0, 15).map(Partition), of_partitions=st.just(16)
+)
 # Those of a conversation or a message, as they are written first.
 events: st.SearchStrategy[Event] = st.one_of(sent, edited, deleted, read)
-every_event: st.SearchStrategy[Event] = events | deletions | redacted
+every_event: st.SearchStrategy[Event] = events | deletions | redacted | canaries
 envelopes = st.builds(
     Envelope,
     id=uuids.map(EventId),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from events.contracts.accounts import AccountDeleted
 from events.contracts.base import Event, PoisonEventError
-from events.contracts.envelope import Envelope, peek, read_event
+from events.contracts.envelope import Envelope, attributes_of, kind_of, peek, read_event
 from events.contracts.messages import MessageEdited, MessageSent
 from events.contracts.redaction import redact_entry, without_text
 from events.erasures import Erasure
@@ -138,6 +138,10 @@ def test_peek_finds_what_can_be_read_of_a_poison_entry() -> None:
     ids = UUID(ANY["id"]), UUID(ANY["partitionkey"])
     assert peek(orjson.dumps({**ANY, "type": "unknown"})) == ids
     assert peek(b"[]") == (None, None)
+    assert attributes_of(b'{"type":"unknown"}') == {"type": "unknown"}
+    for unreadable in (b"[]", b"\xff", b"", b"1", b"null"):
+        assert attributes_of(unreadable) == {}
+    assert kind_of("message.sent.v12") == "message.sent"
 
 
 @given(envelopes)

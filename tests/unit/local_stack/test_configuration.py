@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import errno
+import runpy
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,14 @@ from local_stack.pgpool_package import _packages
 from local_stack.record import Record
 from local_stack.state import State
 from local_stack.supervisor import configuration
+from query_api.settings import WaitSettings
 
 pytestmark = pytest.mark.unit
 
 _NAMES = (
     *("nginx", "primary", "replica", "redis", "pgpool", "pgpool_admin"),
     *("auth_api", "command_api", "query_api", "flower"),
-    "query_stream",
+    *("query_stream", "worker-1", "worker-2"),
 )
 
 
@@ -54,6 +56,12 @@ def test_only_braced_capitals_are_replaced(tmp_path: Path, monkeypatch: pytest.M
     assert templates.render("conf", {"PORT": 80}) == "listen 80; set $uri ${uri} $PORT;"
     with pytest.raises(KeyError):
         templates.render("conf", {})
+
+
+def test_what_another_release_started_is_not_taken_over() -> None:
+    services.check_known(_context(), services.NAMES)
+    with pytest.raises(StackError, match="down, then up"):
+        services.check_known(_context(), services.NAMES[1:])
 
 
 def test_the_services_are_those_that_status_lists() -> None:
@@ -110,7 +118,7 @@ def test_without_pgpool_readers_go_to_the_replica_and_writers_to_the_primary() -
     assert ":8002/" in reader["MESSAGING_DATABASE_URL"]
     for writer in (
         environments.of_api(context, "command_api"),
-        environments.of_worker(context, "w"),
+        environments.of_worker(context, "worker-1"),
     ):
         assert ":8001/" in writer["MESSAGING_DATABASE_URL"]
 
@@ -127,7 +135,7 @@ def test_a_setting_reaches_whom_it_concerns() -> None:
 
 def test_workers_know_how_long_access_tokens_live_and_no_more_of_sessions() -> None:
     context = _context(MESSAGING_ACCESS_LIFETIME="60", MESSAGING_SESSION_IDLE="70")
-    worker = environments.of_worker(context, "w")
+    worker = environments.of_worker(context, "worker-1")
     assert worker["MESSAGING_ACCESS_LIFETIME"] == "60"
     assert "MESSAGING_SESSION_IDLE" not in worker
 
@@ -220,3 +228,42 @@ def test_the_gateways_user_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> N
     assert accounts.for_gateway() == Account(name="", uid=65533, gid=65534)
     monkeypatch.setattr(accounts, "for_servers", lambda: None)
     assert accounts.for_gateway() is None
+
+
+def test_canaries_may_be_switched_off_for_all_that_they_concern() -> None:
+    assert settings.read({"MESSAGING_CANARY_SECONDS": "0"}) == {"MESSAGING_CANARY_SECONDS": "0"}
+    context = _context(MESSAGING_CANARY_SECONDS="0")
+    for told in (
+        environments.of_beat(context),
+        environments.of_worker(context, "worker-2"),
+        environments.of_api(context, "query_api"),
+    ):
+        assert told["MESSAGING_CANARY_SECONDS"] == "0"
+    assert "MESSAGING_CANARY_SECONDS" not in environments.of_api(context, "command_api")
+    with pytest.raises(StackError, match="MESSAGING_CANARY_SECONDS"):
+        settings.read({"MESSAGING_CANARY_SECONDS": "-1"})
+
+
+def test_each_service_keeps_its_metrics_apart() -> None:
+    context = _context()
+    apis = [environments.of_api(context, name) for name in ("auth_api", "command_api", "query_api")]
+    folders = {
+        told["PROMETHEUS_MULTIPROC_DIR"] for told in (*apis, environments.of_streams(context))
+    }
+    assert len(folders) == 4
+    ports = {
+        environments.of_worker(context, name)["MESSAGING_METRICS_PORT"]
+        for name in ("worker-1", "worker-2")
+    }
+    assert len(ports) == 2
+    assert "PROMETHEUS_MULTIPROC_DIR" not in environments.of_worker(context, "worker-1")
+
+
+def test_at_most_half_of_the_threads_of_the_query_api_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (service,) = [one for one in services.every(_context()) if one.name == "query_api"]
+    for name, value in service.environment.items():
+        monkeypatch.setenv(name, value)
+    told = runpy.run_path(str(templates.OPS / "gunicorn/gunicornconfig.py"))
+    assert 2 * WaitSettings().limit <= told["threads"]

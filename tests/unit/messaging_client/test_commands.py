@@ -130,6 +130,8 @@ def test_nobody_waits_longer_than_the_service_does(
         ann.send_message("ben", "hello", wait=wait)
     with pytest.raises(ValueError, match="wait is 0 to 10"):
         ann.read_conversation("ben", 1, wait=wait)
+    with pytest.raises(ValueError, match="wait is 0 to 10"):
+        ann.event(_ID, wait=wait)
     assert service.requests == []
 
 

@@ -1,4 +1,4 @@
-"""Queries carry the tokens of one's own commands, until one has confirmed them."""
+"""Queries carry the tokens of one's own commands, until one has confirmed them and a while more."""
 
 from __future__ import annotations
 
@@ -30,12 +30,20 @@ def _read(ann: MessagingClient, service: FakeService, token: str | None = None) 
     return _tokens(service.requests[-1])
 
 
-def test_a_query_waits_for_ones_own_commands_once(
-    ann: MessagingClient, service: FakeService
+def test_queries_wait_for_ones_own_commands_until_a_minute_after_one_has_shown_them(
+    ann: MessagingClient, service: FakeService, clock: Clock
 ) -> None:
     sent = [ann.send_message("ben", str(number)).consistency_token for number in range(3)]
+    clock.now += 100
     assert _read(ann, service) == sent
     assert service.requests[-1].headers["Prefer"] == "wait=5"
+    clock.now += 59
+    # Another node may answer, and be behind the one that has confirmed them.
+    later = ann.send_message("ben", "later").consistency_token
+    assert _read(ann, service) == [*sent, later]
+    clock.now += 1
+    assert _read(ann, service) == [later]
+    clock.now += 59
     assert _read(ann, service) == []
     assert "Prefer" not in service.requests[-1].headers
 
@@ -50,7 +58,7 @@ def test_a_query_that_failed_confirms_nothing(ann: MessagingClient, service: Fak
 
 
 def test_what_is_written_while_a_query_is_under_way_is_kept(
-    ann: MessagingClient, service: FakeService
+    ann: MessagingClient, service: FakeService, clock: Clock
 ) -> None:
     ann.send_message("ben", "before")
 
@@ -61,14 +69,17 @@ def test_what_is_written_while_a_query_is_under_way_is_kept(
     service.mischief = write_meanwhile
     ann.unread()
     service.mischief = lambda request, serve: serve(request)
+    clock.now += 60
     assert _read(ann, service) == ["meanwhile"]
 
 
 def test_the_tokens_of_others_go_along_each_time(
-    ann: MessagingClient, service: FakeService
+    ann: MessagingClient, service: FakeService, clock: Clock
 ) -> None:
     sent = ann.send_message("ben", "hello").consistency_token
     assert _read(ann, service, "x, y") == ["x", "y", sent]
+    assert _read(ann, service, f"{sent},x") == [sent, "x"]
+    clock.now += 60
     assert _read(ann, service, "x") == ["x"]
 
 
@@ -93,6 +104,23 @@ def test_the_memory_is_bounded_and_keeps_the_newest() -> None:
     assert len(memory) == 2
 
 
+def test_what_was_confirmed_makes_room_first() -> None:
+    clock = Clock()
+    memory = TokenMemory(3, kept_s=60, clock=clock)
+    memory.remember("a,b,c")
+    memory.confirm(["b", "unknown"])
+    memory.remember("d")
+    assert memory.tokens() == ("a", "c", "d")
+    memory.confirm(["a"])
+    clock.now += 40
+    memory.confirm(["a", "c"])
+    clock.now += 20
+    assert memory.tokens() == ("c", "d")
+    memory.remember("c")  # The same command again: it is to be confirmed anew.
+    clock.now += 1_000
+    assert memory.tokens() == ("d", "c")
+
+
 def test_it_can_be_turned_off(ann: MessagingClient, connect: Connect, service: FakeService) -> None:
     client = connect(freshness=Freshness(remembered=0))
     client.login("ann", "secret of ann")
@@ -100,9 +128,11 @@ def test_it_can_be_turned_off(ann: MessagingClient, connect: Connect, service: F
     assert _read(client, service) == []
 
 
-@pytest.mark.parametrize("figures", [{"remembered": 65}, {"remembered": -1}, {"wait_s": 11}])
+@pytest.mark.parametrize(
+    "figures", [{"remembered": 65}, {"remembered": -1}, {"wait_s": 11}, {"kept_s": -1}]
+)
 def test_figures_out_of_bounds_are_refused(figures: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="is 0 to"):
+    with pytest.raises(ValueError, match="is 0 "):
         Freshness(**figures)
 
 

@@ -17,6 +17,7 @@ from messaging_client import (
     Retries,
     Retry,
     ServiceUnavailableError,
+    SessionRevokedError,
     TooManyFailuresError,
     Trouble,
     UsernameTakenError,
@@ -184,6 +185,61 @@ def test_a_refusal_is_final(ann: MessagingClient, service: FakeService) -> None:
     with pytest.raises(InvalidFieldsError):
         ann.send_message("ben", "")
     assert service.count(_PATH) == 1
+
+
+@pytest.mark.parametrize("remember", [True, False])
+def test_a_deletion_whose_answer_was_lost_is_done(
+    connect: Connect, service: FakeService, *, remember: bool
+) -> None:
+    client = connect()
+    client.register("eve", "eve@example.org", "secret")
+    client.login("eve", "secret", remember=remember)
+    service.mischief = Failing(httpx.ReadError("reset"), lost=True)
+    assert client.delete_account("secret") is None
+    assert not client.is_logged_in
+    assert "eve" not in service.passwords
+
+
+@pytest.mark.parametrize("remember", [True, False])
+def test_an_end_of_all_sessions_whose_answer_was_lost_is_done(
+    connect: Connect, service: FakeService, *, remember: bool
+) -> None:
+    client = connect()
+    client.register("eve", "eve@example.org", "secret")
+    client.login("eve", "secret", remember=remember)
+    service.mischief = Failing(httpx.ReadError("reset"), lost=True)
+    client.end_all_sessions()
+    assert not client.is_logged_in
+
+
+def test_a_session_that_had_ended_deletes_nothing(
+    ann: MessagingClient, service: FakeService
+) -> None:
+    service.end_all_sessions()
+    with pytest.raises(SessionRevokedError) as caught:
+        ann.end_all_sessions()
+    assert not caught.value.tried_before
+    service.mischief = Failing(httpx.ReadError("reset"))
+    with pytest.raises(SessionRevokedError) as caught:
+        ann.delete_account("secret of ann")
+    assert caught.value.tried_before
+    assert "ann" in service.passwords
+
+
+def test_an_outage_of_the_refresh_is_no_attempt_of_the_call(
+    ann: MessagingClient, service: FakeService
+) -> None:
+    def failing_once(request: httpx.Request, serve: Handler) -> httpx.Response:
+        if request.url.path == "/auth/v1/token" and service.count("/auth/v1/token") == 1:
+            raise httpx.ReadError("reset")
+        return serve(request)
+
+    service.end_all_sessions()
+    service.mischief = failing_once
+    with pytest.raises(SessionRevokedError) as caught:
+        ann.end_all_sessions()
+    assert service.count("/auth/v1/token") == 2
+    assert not caught.value.tried_before
 
 
 def test_a_refusal_after_an_outage_says_that_it_may_be_ones_own_doing(

@@ -102,6 +102,7 @@ def test_the_whole_systems_readiness_names_every_part(app: Flask) -> None:
     assert set(answer.json["parts"]) == {
         "auth_api",
         "command_api",
+        "consumption",
         "pgpool",
         "primary",
         "redis",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
@@ -14,9 +13,9 @@ from query_api.reads.progress import Reached
 from query_api.reads.replica import Row, Rows
 from query_api.reads.statements import Statement
 from query_api.reads.stream import StreamReads
-from query_api.streaming import event_stream
 from query_api.streaming.event_stream import EventStream, Terms
 from query_api.streaming.listeners import Listener
+from query_api.streaming.looks import Looks
 from query_api.streaming.resume_ids import ResumeIds
 from runtime.ids import AccountId, SessionId
 from runtime.settings import Secret
@@ -28,18 +27,20 @@ pytestmark = pytest.mark.unit
 ME = AccountId(UUID(int=1))
 IDS = ResumeIds(Secret("not a secret"))
 AT = "00000000000000000005-00000000000000000001"
+# Where all partitions are: one, with one event, and one conversation.
+MARKS = ([3], [AT], 1, 1)
 
 
 def read_row(position: int, seq: int) -> Row:
     offset = f"{AT[:20]}-{seq:020d}"
     shown = (3, offset, 0, "conversation.read.v1", True, position, "bob", "conversation")
-    return ("alice", 7, *shown, False, *[None] * 9)
+    return ("alice", 7, *shown, False, *[None] * 9, *MARKS)
 
 
 def sent_row(body: str, *, hidden: bool = False) -> Row:
     shown = (3, AT, 0, "message.sent.v1", False, None, "bob", "conversation")
     columns = ("id", 1, False, "subject", body, "then", None, None, None)
-    return ("alice", 7, *shown, hidden, *columns)
+    return ("alice", 7, *shown, hidden, *columns, *MARKS)
 
 
 class FakeReplica:
@@ -56,7 +57,7 @@ class FakeReplica:
         page = self.pages.pop(0) if self.pages else []
         if isinstance(page, Exception):
             raise page
-        return page or [("alice", 7, *[None] * 18)]
+        return page or [("alice", 7, *[None] * 18, *MARKS)]
 
 
 class Scene:
@@ -69,7 +70,7 @@ class Scene:
         given = {"expires_at": float("inf"), "is_gone": lambda: self.gone, **terms}
         self.chunks: Iterator[bytes] = iter(
             EventStream(
-                StreamReads(replica),
+                Looks(StreamReads(replica)),
                 IDS,
                 self.listener,
                 {3: Reached(4, 0)},
@@ -133,15 +134,16 @@ def test_a_silent_stream_has_a_heartbeat_and_looks_by_itself() -> None:
     assert b"conversation.read" in next(scene.chunks)
 
 
-def test_a_database_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_stream, "_AWAY_S", 0)
-    scene = Scene(FakeReplica(ReplicaUnavailableError(), [read_row(1, 1)]))
+def test_a_database_that_is_away_is_waited_for() -> None:
+    slept: list[float] = []
+    scene = Scene(FakeReplica(ReplicaUnavailableError(), [read_row(1, 1)]), sleep=slept.append)
     next(scene.chunks)
     assert b"conversation.read" in next(scene.chunks)
+    assert slept == [1.0]
 
 
 def test_it_ends_with_the_access_token() -> None:
-    scene = Scene(FakeReplica([read_row(1, 1)]), expires_at=time.time() - 1)
+    scene = Scene(FakeReplica([read_row(1, 1)]), expires_at=100, now=lambda: 100)
     assert len(list(scene.chunks)) == 1
     assert scene.replica.asked == []
 

@@ -109,21 +109,49 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 def test_an_account_and_a_process_have_their_share() -> None:
-    listeners = Listeners(most=3, most_of_account=2)
-    first = listeners.add(identity(1))
-    listeners.add(identity(1))
+    listeners = Listeners(most=3, most_of_account=1)
+    first, _, _ = (listeners.add(identity(number)) for number in (1, 2, 3))
     with pytest.raises(TooManyStreamsError) as of_account:
         listeners.add(identity(1))
-    listeners.add(identity(2))
     with pytest.raises(StreamsFullError) as of_process:
-        listeners.add(identity(3))
+        listeners.add(identity(4))
     assert of_account.value.problem.status == 429
     assert of_process.value.problem.status == 503
     listeners.remove(first)
     listeners.remove(first)
-    listeners.add(identity(3))
+    listeners.add(identity(4))
     with pytest.raises(StreamsFullError):
-        listeners.add(identity(4))
+        listeners.add(identity(5))
+
+
+def test_in_a_full_process_the_oldest_stream_of_who_has_the_most_ends_for_who_has_fewer() -> None:
+    listeners = Listeners(most=6, most_of_account=5)
+    few = [listeners.add(identity(2)) for _ in range(2)]
+    many = [listeners.add(identity(1)) for _ in range(4)]
+    newcomers = [listeners.add(identity(3)) for _ in range(2)]
+    assert [one.is_over for one in many] == [True, True, False, False]
+    assert not any(one.is_over for one in [*few, *newcomers])
+    assert listeners.all() == [*few, *many[2:], *newcomers]
+    # All have the same by now: another would only send one away who comes back.
+    for account in (1, 2, 3):
+        with pytest.raises(StreamsFullError):
+            listeners.add(identity(account))
+    last = listeners.add(identity(4))
+    assert few[0].is_over
+    assert not last.is_over
+
+
+def test_streams_that_were_ended_for_others_keep_no_more_threads_than_are_spared() -> None:
+    listeners = Listeners(most=20, most_of_account=20)
+    many = [listeners.add(identity(1)) for _ in range(20)]
+    for newcomer in range(2, 6):
+        listeners.add(identity(newcomer))
+    with pytest.raises(StreamsFullError):
+        listeners.add(identity(6))
+    assert [one.is_over for one in many[:5]] == [True] * 4 + [False]
+    listeners.remove(many[0])
+    listeners.add(identity(6))
+    assert many[4].is_over
 
 
 def test_a_process_that_stops_ends_its_streams_and_opens_none() -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import literal_column, select
 from events.contracts.offsets import Offset
 from query_api.reads.errors import NotYetVisibleError
 from query_api.reads.freshness import Freshness, Query
+from query_api.reads.places_to_wait import PlacesToWait
 from query_api.reads.reader import Reader
 from query_api.reads.replica import Rows
 from query_api.reads.statements import Statement
@@ -44,8 +45,9 @@ class Node:
         self.pauses.append(seconds)
         self.now += seconds
 
-    def reader(self) -> Reader:
-        return Reader(self, clock=self.clock, sleep=self.sleep)
+    def reader(self, places: PlacesToWait | None = None) -> Reader:
+        places = places or PlacesToWait(most=1, most_of_account=1)
+        return Reader(self, places, clock=self.clock, sleep=self.sleep)
 
 
 def token(*, epoch: int = 7, partition: int = 3, ms: int = 5) -> ConsistencyToken:
@@ -108,6 +110,13 @@ def test_a_token_of_a_lost_queue_is_refused_without_waiting() -> None:
     assert node.pauses == []
 
 
+def test_a_token_of_a_lost_queue_is_refused_beside_one_of_the_present_that_is_visible() -> None:
+    tokens = (token(epoch=6), token())
+    for given in (tokens, tokens[::-1]):
+        with pytest.raises(ConsistencyTokenInvalidError):
+            Node().reader().read(QUERY, {}, Freshness(tokens=given, seconds=10))
+
+
 @pytest.mark.parametrize("epoch", [None, 6])
 def test_a_node_that_is_behind_is_waited_for(epoch: int | None) -> None:
     node = Node(fresh_after=1_000, epoch=epoch)
@@ -120,3 +129,35 @@ def test_the_latest_rows_are_returned_even_if_they_are_not_fresh() -> None:
     node = Node(fresh_after=1_000)
     rows = node.reader().latest(QUERY, {}, Freshness(tokens=(token(),), seconds=0.1))
     assert rows == [(False, 7, "row")]
+
+
+def test_where_all_places_to_wait_are_taken_the_first_look_decides() -> None:
+    places = PlacesToWait(most=1, most_of_account=1)
+    behind = Node(fresh_after=1)
+    tokens = (token(),)
+    with places.place("somebody"), pytest.raises(NotYetVisibleError):
+        behind.reader(places).read(QUERY, {}, Freshness(tokens=tokens, seconds=10))
+    assert (len(behind.asked), behind.pauses) == (1, [])
+    # What is there already needs no place.
+    with places.place("somebody"):
+        fresh = Node().reader(places)
+        assert fresh.read(QUERY, {}, Freshness(tokens=tokens, seconds=10))
+
+
+def test_an_account_takes_no_more_than_its_share_of_the_places() -> None:
+    places = PlacesToWait(most=3, most_of_account=2)
+    with places.place("a") as first, places.place("a") as second, places.place("a") as third:
+        assert (first, second, third) == (True, True, False)
+        with places.place("b") as others, places.place("c") as beyond:
+            assert (others, beyond) == (True, False)
+    with places.place("a") as again:
+        assert again
+
+
+def test_a_place_is_given_back_by_a_read_that_fails() -> None:
+    places = PlacesToWait(most=1, most_of_account=1)
+    node = Node(fresh_after=1_000)
+    for _ in range(2):
+        with pytest.raises(NotYetVisibleError):
+            node.reader(places).read(QUERY, {}, Freshness(tokens=(token(),), seconds=0.1))
+    assert node.now == pytest.approx(0.2)

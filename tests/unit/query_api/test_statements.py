@@ -18,6 +18,7 @@ from query_api.reads import (
     stamps,
     stream_marks,
     stream_queries,
+    stream_recent,
     unread,
 )
 from query_api.reads.freshness import Query
@@ -27,7 +28,7 @@ from query_api.reads.statements import Statement
 _FUNCTIONS = {
     *("to_char", "timezone", "coalesce", "greatest", "unnest", "cast", "exists", "sum"),
     *("plainto_tsquery", "regexp_replace", "casefold", "normalize"),
-    *("crc32", "uuid_send", "left"),
+    *("crc32", "uuid_send", "left", "array_agg", "count"),
 }
 _WORDS_BEFORE_PARENTHESES = {
     "as",
@@ -66,6 +67,7 @@ STATEMENTS = [
     sessions._FIND,
     replica._ANYTHING,
     stream_queries.AFTER,
+    stream_recent.RECENT,
     stream_marks.NOW,
     stream_marks.REVISIONS,
     stream_marks.CHECKPOINTS,

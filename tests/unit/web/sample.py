@@ -65,55 +65,57 @@ class FakeRevocations:
         return session_id in self.ended
 
 
-def notes_blueprint() -> ApiBlueprint:
-    notes = ApiBlueprint("notes", __name__, description="Notes.")
+notes = ApiBlueprint("notes", __name__, description="Notes.")
 
-    @notes.route("/notes", methods=["POST"])
-    @notes.arguments(NoteSchema)
-    @notes.response(202, NoteSchema)
-    @notes.problems("username-taken")
-    def create_note(body: dict[str, object]) -> Response:
-        """Take a note."""
-        return json_response(body, 202)
 
-    @notes.route("/big-notes", methods=["POST"])
-    @notes.arguments(NoteSchema, body_limit=1 << 20)
-    @notes.response(202, NoteSchema)
-    def create_big_note(body: dict[str, object]) -> Response:
-        """Take a note from a large body."""
-        return json_response(body, 202)
+@notes.route("/notes", methods=["POST"])
+@notes.arguments(NoteSchema)
+@notes.response(202, NoteSchema)
+@notes.problems("username-taken")
+def create_note(body: dict[str, object]) -> Response:
+    """Take a note."""
+    return json_response(body, 202)
 
-    @notes.route("/notes", methods=["GET"])
-    @notes.arguments(ListSchema, location="query")
-    @notes.response(200, NoteSchema)
-    def list_notes(query: dict[str, object]) -> Response:
-        """List notes."""
-        return json_response({**query, "account": current_identity().account_id})
 
-    @notes.route("/notes/<name>", methods=["GET", "DELETE"])
-    @notes.response(200)
-    def note(name: str) -> Response:
-        """Do what the name says."""
-        match name:
-            case "taken":
-                raise NoteTakenError
-            case "busy":
-                raise BusyError
-            case "broken":
-                raise RuntimeError("the secret is hunter2")
-            case "unmapped":
-                raise MessagingError("internal matters")
-            case _:
-                return json_response({"name": name})
+@notes.route("/big-notes", methods=["POST"])
+@notes.arguments(NoteSchema, body_limit=1 << 20)
+@notes.response(202, NoteSchema)
+def create_big_note(body: dict[str, object]) -> Response:
+    """Take a note from a large body."""
+    return json_response(body, 202)
 
-    @notes.route("/open", methods=["GET"])
-    @public
-    @notes.response(200)
-    def open_to_all() -> Response:
-        """Answer anybody."""
-        return json_response({})
 
-    return notes
+@notes.route("/notes", methods=["GET"])
+@notes.arguments(ListSchema, location="query")
+@notes.response(200, NoteSchema)
+def list_notes(query: dict[str, object]) -> Response:
+    """List notes."""
+    return json_response({**query, "account": current_identity().account_id})
+
+
+@notes.route("/notes/<name>", methods=["GET", "DELETE"])
+@notes.response(200)
+def note(name: str) -> Response:
+    """Do what the name says."""
+    match name:
+        case "taken":
+            raise NoteTakenError
+        case "busy":
+            raise BusyError
+        case "broken":
+            raise RuntimeError("the secret is hunter2")
+        case "unmapped":
+            raise MessagingError("internal matters")
+        case _:
+            return json_response({"name": name})
+
+
+@notes.route("/open", methods=["GET"])
+@public
+@notes.response(200)
+def open_to_all() -> Response:
+    """Answer anybody."""
+    return json_response({})
 
 
 def sample_app(
@@ -132,5 +134,5 @@ def sample_app(
         parts=parts or {},
         guard=Guard(verifier or FakeVerifier(), revocations or FakeRevocations()),
     )
-    api.register_blueprint(notes_blueprint())
+    api.register_blueprint(notes)
     return app

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.unit.web.sample import notes_blueprint
+from tests.unit.web.sample import notes
 from web.blueprints import ApiBlueprint
 from web.catalogue import CATALOGUE
 from web.pages import problem_pages
@@ -91,7 +91,7 @@ def test_a_blueprint_that_reads_leniently_cannot_be_registered(app: Flask) -> No
     api = app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
     with pytest.raises(TypeError, match="ApiBlueprint"):
         api.register_blueprint(object())
-    assert isinstance(notes_blueprint(), ApiBlueprint)
+    assert isinstance(notes, ApiBlueprint)
 
 
 def test_the_docs_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from runtime.errors import UnavailableError
 from tests.unit.web.sample import sample_app
-from web.health import Readiness, service_ready
+from web.health import Found, Readiness, service_ready
 
 pytestmark = pytest.mark.unit
 
@@ -71,7 +71,8 @@ def test_checks_run_at_once_and_none_holds_up_the_answer(monkeypatch: pytest.Mon
     found = readiness.look()
     release.set()
     assert time.monotonic() - started < 2
-    assert found == {"a": "No answer within 0.3 s.", "b": None}
+    late = Found(ready=False, detail="No answer within 0.3 s.")
+    assert found == {"a": late, "b": Found(ready=True)}
 
 
 def test_an_answer_serves_all_who_ask_within_half_a_second() -> None:

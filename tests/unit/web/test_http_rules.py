@@ -253,9 +253,39 @@ def test_a_route_may_take_larger_bodies(client: FlaskClient) -> None:
     problem(answer, 413, "content-too-large")
 
 
-def test_a_body_where_none_is_expected_is_ignored(client: FlaskClient) -> None:
-    answer = client.get(NOTES, headers=AUTHORIZED, data=b"{", content_type="text/plain")
-    assert answer.status_code == 200
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "slug"),
+    [
+        (b"garbage", "text/plain", 415, "unsupported-media-type"),
+        (b"a=b", "", 415, "unsupported-media-type"),
+        (b"{", "application/json", 400, "malformed-json"),
+        (b'{"except": "current"}', "application/json", 422, "invalid-fields"),
+        (b"[]", "application/json", 422, "invalid-fields"),
+        (b" " * (128 * 1024 + 1), "application/json", 413, "content-too-large"),
+    ],
+)
+def test_a_body_where_none_is_expected_is_refused(
+    client: FlaskClient, method: str, body: bytes, content_type: str, status: int, slug: str
+) -> None:
+    answer = client.open(
+        f"{NOTES}/any", method=method, headers=AUTHORIZED, data=body, content_type=content_type
+    )
+    problem(answer, status, slug)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b"", "text/plain"), (b"", "application/json"), (b"{}", "application/json"), (b"", "")],
+)
+def test_a_body_that_says_nothing_is_none(
+    client: FlaskClient, body: bytes, content_type: str
+) -> None:
+    for method in ("GET", "DELETE"):
+        answer = client.open(
+            f"{NOTES}/any", method=method, headers=AUTHORIZED, data=body, content_type=content_type
+        )
+        assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,17 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from events.append import QueueUnavailableError
-from events.contracts.base import PoisonEventError
+from events.contracts.base import PoisonEventError, read_field
+from runtime.clock import parse_rfc3339
 from workers.back_off import delay
-from workers.faults import Fault, PoisonLimitError, classify, first_line, storable
+from workers.faults import (
+    Fault,
+    PoisonLimitError,
+    classify,
+    first_line,
+    storable,
+    traceback_of,
+)
 
 CODES: dict[str, Fault] = {
     "08006": "transient",  # connection failure
@@ -41,6 +49,9 @@ CODES: dict[str, Fault] = {
     "42501": "unknown",  # not permitted
     "XX000": "unknown",  # internal error
 }
+
+
+WRITTEN = 'my "secret"\nis 1234'
 
 
 class FakeError(psycopg2.Error):
@@ -87,9 +98,34 @@ def test_an_error_of_a_library_or_of_ours_is_told_apart(error: Exception, fault:
 
 
 def test_a_reason_is_one_line_that_postgres_can_store() -> None:
-    assert first_line(ValueError("first\nsecond")) == "first"
+    assert first_line(ValueError("first\nsecond")) == "ValueError: first"
     assert first_line(KeyError()) == "KeyError"
+    refused = DBAPIError("INSERT 'secret'", {}, FakeError("refused\nDETAIL: secret"))
+    assert first_line(refused) == "refused"
     assert storable("a\x00b\ud800") == "a\\x00b\\ud800"
+
+
+def test_a_reason_quotes_nothing_of_the_event() -> None:
+    quoting = ValueError(f"Invalid isoformat string: '{WRITTEN}'")
+    assert first_line(quoting) == "ValueError: Invalid isoformat string: '…'"
+    with pytest.raises(PoisonEventError) as raised:
+        read_field({"time": WRITTEN}, "time", parse_rfc3339)
+    assert "time is unusable" in first_line(raised.value)
+    assert "secret" not in first_line(raised.value) + traceback_of(raised.value)
+
+
+def test_a_traceback_tells_each_cause_once_and_quotes_none() -> None:
+    first, second = KeyError(WRITTEN), RuntimeError(f"said '{WRITTEN}' aloud")
+    first.__cause__ = second
+    try:
+        raise second from first
+    except RuntimeError as error:
+        told = traceback_of(error)
+    assert "secret" not in told
+    assert told.count("Traceback (most recent call last):") == 2
+    assert "builtins.KeyError: '…'" in told
+    assert told.endswith("builtins.RuntimeError: said '…' aloud\n")
+    assert "in test_a_traceback_tells_each_cause_once" in told
 
 
 def test_the_waits_grow_to_five_seconds_and_differ_by_chance() -> None:
