@@ -2,10 +2,10 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-long check chaos bench benchrebuild fuzz pins
+.PHONY: help up down status logs demo test test-long test-compose check chaos bench benchrebuild fuzz pins
 
 help: ## List these targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 21
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 up: ## Set up .venv and start everything on this machine
 	@scripts/set-up runtime
@@ -42,6 +42,11 @@ check: ## Run linters, type checker and import rules, build the docs
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/mkdocs build --strict --quiet --site-dir build/site
+
+test-compose: ## Build, test and break the container stack; needs a Docker engine
+	@scripts/set-up development
+	@scripts/engine
+	MESSAGING_TEST_COMPOSE=1 .venv/bin/python -m pytest tests/containers --timeout 1500
 
 chaos: ## Break a stack at random under load: MESSAGES=, FAULTS=, SEED=
 	@scripts/set-up development

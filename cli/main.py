@@ -18,6 +18,7 @@ _VERBS = {
     "down": "cli.stack:down",
     "status": "cli.stack:status",
     "logs": "cli.stack:logs",
+    "containers": "cli.containers:containers",
     "stack": "cli.failover:stack",
     "backup": "cli.backups:backup",
     "restore": "cli.backups:restore",

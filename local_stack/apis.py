@@ -6,80 +6,33 @@ query_api has a second gunicorn for event streams alone: each holds a thread as 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 
-from local_stack import environments
+from local_stack import environments, templates
 from local_stack.context import Context
 from local_stack.service import Service
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Size:
-    processes: int
-    threads: int
-
-
-# Threads beyond a process's database pool would only wait for a connection.
-_SIZES = {
-    "auth_api": _Size(processes=2, threads=4),
-    "command_api": _Size(processes=2, threads=8),
-    "query_api": _Size(processes=2, threads=16),
-}
-# One process, so that the limit of an account is exact; beyond the streams some threads to refuse.
+_APIS = ("auth_api", "command_api", "query_api")
 _STREAMS = "query_stream"
-_SPARE_THREADS = 8
-NAMES = (*_SIZES, _STREAMS)
+NAMES = (*_APIS, _STREAMS)
 
 
 def services(context: Context) -> list[Service]:
     """Return the three APIs as services."""
-    return [
-        *(
-            _service(context, name, size, app=name, environment=environments.of_api(context, name))
-            for name, size in _SIZES.items()
-        ),
-        _streams(context),
-    ]
+    apis = [_service(context, name, name, environments.of_api(context, name)) for name in _APIS]
+    return [*apis, _service(context, _STREAMS, "query_api", environments.of_streams(context))]
 
 
-def _streams(context: Context) -> Service:
-    environment = environments.of_streams(context)
-    threads = int(environment["MESSAGING_STREAM_LIMIT"]) + _SPARE_THREADS
-    size = _Size(processes=1, threads=threads)
-    return _service(context, _STREAMS, size, app="query_api", environment=environment)
-
-
-def _service(
-    context: Context, name: str, size: _Size, *, app: str, environment: dict[str, str]
-) -> Service:
+def _service(context: Context, name: str, app: str, environment: dict[str, str]) -> Service:
+    configuration = templates.OPS / "gunicorn/gunicornconfig.py"
     return Service(
         name=name,
         wave=4,
-        command=(sys.executable, "-P", "-m", "gunicorn", *_options(context, name, size, app)),
+        command=(
+            *(sys.executable, "-P", "-m", "gunicorn", f"--config={configuration}"),
+            f"{app}.app:create_app()",
+        ),
         folder=context.state.run,
-        environment=environment,
+        environment={**environment, "MESSAGING_BIND": f"127.0.0.1:{context.port(name)}"},
         stop_seconds=30,
         port=context.port(name),
-    )
-
-
-def _options(context: Context, name: str, size: _Size, app: str) -> tuple[str, ...]:
-    return (
-        f"--bind=127.0.0.1:{context.port(name)}",
-        "--config=python:web.gunicorn_hooks",
-        "--worker-class=web.gunicorn_worker.Worker",
-        f"--workers={size.processes}",
-        f"--threads={size.threads}",
-        "--timeout=60",
-        "--graceful-timeout=15",
-        # Longer than NGINX keeps a connection: only NGINX closes one.
-        "--keep-alive=75",
-        # NGINX refuses what is longer, as a problem; gunicorn's own answer would be a page.
-        "--limit-request-line=8190",
-        "--limit-request-field_size=8190",
-        "--limit-request-fields=32768",
-        # One control socket per home folder would be shared by every gunicorn of this user.
-        "--no-control-socket",
-        f"--name={name}",
-        f"{app}.app:create_app()",
     )

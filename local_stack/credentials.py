@@ -55,8 +55,8 @@ class Credentials:
         """Keep the secrets in `folder`."""
         self._folder = folder
 
-    def make(self) -> None:
-        """Make every secret that does not exist yet."""
+    def make(self, *, pgadmin: bool = False) -> None:
+        """Make every secret that does not exist yet; that of pgAdmin only where it is wanted."""
         files.folder(self._folder)
         for path in (
             *(self.database(role) for role in DATABASE_ROLES),
@@ -64,6 +64,7 @@ class Credentials:
             self.consistency_key,
             self.flower,
             self.pgpool_admin,
+            *([self.pgadmin] if pgadmin else []),
         ):
             if not path.exists():
                 files.write(path, secrets.token_urlsafe(_BYTES) + "\n")
@@ -93,6 +94,11 @@ class Credentials:
     def pgpool_admin(self) -> Path:
         """The file with the password of PGPool's own console."""
         return self._folder / "pgpool-admin"
+
+    @property
+    def pgadmin(self) -> Path:
+        """The file with the password of pgAdmin's user."""
+        return self._folder / "pgadmin"
 
     @property
     def signing_keys(self) -> Path:

@@ -12,6 +12,9 @@ from local_stack.errors import StackError
 from local_stack.service import Service
 
 _UNPRIVILEGED = 1024
+_NO_PGADMIN = (
+    "Tables of primary and replica: part of the container stack, at <code>/pgadmin/</code>."
+)
 _TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -57,20 +60,18 @@ def prepare(context: Context) -> None:
         "STRICT_TRANSPORT_SECURITY": _hsts(context),
         "AUTH_RATE": context.settings.get("MESSAGING_AUTH_RATE", "20"),
         "AUTH_BURST": context.settings.get("MESSAGING_AUTH_BURST", "100"),
+        "PGADMIN_CELL": "pgAdmin",
+        "PGADMIN_TEXT": _NO_PGADMIN,
     }
     for name in ("nginx.conf", "messaging.conf", "problems.conf"):
         files.write(folder / name, templates.render(f"nginx/{name}", values), owner=owner)
-    _copy_pages(folder / "html", owner)
+    pages = files.folder(folder / "html", owner=owner)
+    for name in ("index.html", "site.css"):
+        files.write(pages / name, templates.render(f"nginx/html/{name}", values), owner=owner)
 
 
 def _hsts(context: Context) -> str:
     return "max-age=31536000" if context.state.url.startswith("https:") else ""
-
-
-def _copy_pages(target: Path, owner: Account | None) -> None:
-    files.folder(target, owner=owner)
-    for page in (templates.OPS / "nginx/html").iterdir():
-        files.write(target / page.name, page.read_bytes(), owner=owner)
 
 
 def _needs_root(context: Context) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from local_stack import containers
 from local_stack import state as states
 from local_stack.credentials import read
 from local_stack.errors import StackError
@@ -19,6 +20,9 @@ def existing(environ: Mapping[str, str]) -> State:
     Raises:
         StackError: There is none, or it is somebody else's.
     """
+    contained = containers.state(environ)
+    if contained is not None:
+        return contained
     state = states.look(environ)
     if state is None:
         raise StackError(f"There is no stack in {states.folder_of(environ)}: run up first.")
@@ -30,7 +34,7 @@ def database(state: State) -> DatabaseSettings:
     """Return where the operator's database role connects: PGPool, which knows the primary."""
     server = "pgpool" if state.record.pgpool else "primary"
     return DatabaseSettings(
-        url=f"postgresql+psycopg2://{_ROLE}@127.0.0.1:{state.record.ports[server]}/messaging",
+        url=f"postgresql+psycopg2://{_ROLE}@{state.address(server)}/messaging",
         password=Secret(read(state.credentials.database(_ROLE))),
     )
 
@@ -61,6 +65,6 @@ def redis(state: State) -> RedisSettings:
     if not path.exists():
         raise StackError("Redis does not know the operator yet: run down and up first.")
     return RedisSettings(
-        url=f"redis://{_ROLE}@127.0.0.1:{state.record.ports['redis']}/0",
+        url=f"redis://{_ROLE}@{state.address('redis')}/0",
         password=Secret(read(path)),
     )

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg2
-from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
-from psycopg2.extensions import encrypt_password
 
-from local_stack import credentials, data_folders, files, templates
+from local_stack import credentials, data_folders, database_roles, files, templates
 from local_stack.context import Context
-from local_stack.credentials import DATABASE_ROLES
 from local_stack.errors import StackError
 from local_stack.postgres_programs import failure, run
 from local_stack.service import Service
 
-DATABASE = "messaging"
+DATABASE = database_roles.DATABASE
 STANDBY = "standby1"
 _CONNECT_TIMEOUT_S = 5
 
@@ -114,8 +112,7 @@ def _initialise(context: Context, base: Path) -> None:
         context,
         [
             *("initdb", "-D", str(unfinished), "-U", "postgres", f"--pwfile={password}"),
-            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
-            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums"),
+            *templates.render("postgres/initdb.options", {}).split(),
         ],
         folder=base,
     )
@@ -124,7 +121,7 @@ def _initialise(context: Context, base: Path) -> None:
 
 
 def set_up_roles(context: Context, roles_sql: str) -> None:
-    """Make the database, its roles with their present passwords, and the standby's slot.
+    """Make the database and its roles with their present passwords.
 
     All of it may have been done before. The primary must be running.
 
@@ -132,23 +129,7 @@ def set_up_roles(context: Context, roles_sql: str) -> None:
         context: The stack.
         roles_sql: What makes the roles, as plain SQL.
     """
-    with superuser(context, "postgres") as cursor:
-        cursor.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
-        if cursor.fetchone() is None:
-            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-    with superuser(context, DATABASE) as cursor:
-        cursor.execute(roles_sql)
-        for role in DATABASE_ROLES:
-            _set_password(context, cursor, role)
-
-
-def _set_password(context: Context, cursor: Cursor, role: str) -> None:
-    password = credentials.read(context.credentials.database(role))
-    # Hashed here, so that no log of the server can hold it.
-    verifier = encrypt_password(password, role, cursor.connection, "scram-sha-256")
-    cursor.execute(
-        sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier))
-    )
+    database_roles.set_up(partial(superuser, context), context.credentials, roles_sql)
 
 
 def url(context: Context, role: str, *, name: str = "primary", password: str = "") -> str:

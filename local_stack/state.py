@@ -24,16 +24,23 @@ from local_stack.record import Record
 _LONGEST_SOCKET_FOLDER = 107 - len("/pgpool/.s.PGSQL.65535") - len(".1234567")
 _SHARED_SERVERS = Path("/var/lib/messaging")
 _DEFAULT_PORT = 8080
-_DEFAULT_PARTITIONS = 16
+DEFAULT_PARTITIONS = 16
 
 
 class State:
     """The paths of a stack, made from its folder and its record."""
 
-    def __init__(self, folder: Path, record: Record) -> None:
-        """Describe the stack in `folder`; touches nothing."""
+    def __init__(
+        self, folder: Path, record: Record, *, hosts: Mapping[str, str] | None = None
+    ) -> None:
+        """Describe the stack in `folder`, whose parts are on this machine or on `hosts`."""
         self.folder = folder
         self.record = record
+        self._hosts = hosts or {}
+
+    def address(self, name: str) -> str:
+        """Return host and port of part `name`."""
+        return f"{self._hosts.get(name, '127.0.0.1')}:{self.record.ports[name]}"
 
     @property
     def credentials(self) -> Credentials:
@@ -122,10 +129,10 @@ def make(folder: Path, environ: Mapping[str, str]) -> State:
     """Return the stack in `folder`, its folders and record made where missing."""
     account = for_servers()
     _open_to(account, folder)
-    partitions = _partitions(environ)
+    partitions = partitions_of(environ)
     record = Record.read(folder / "stack.json")
     if record is None:
-        record = Record.new(uid=os.geteuid(), event_partitions=partitions or _DEFAULT_PARTITIONS)
+        record = Record.new(uid=os.geteuid(), event_partitions=partitions or DEFAULT_PARTITIONS)
     if partitions not in {None, record.event_partitions}:
         raise StackError(
             f"MESSAGING_EVENT_PARTITIONS={partitions}, but this stack was made with"
@@ -195,7 +202,8 @@ def _set_strangers_aside(servers: Path, identity: str) -> None:
         servers.rename(f"{servers}.{time.strftime('%Y%m%dT%H%M%S')}")
 
 
-def _partitions(environ: Mapping[str, str]) -> int | None:
+def partitions_of(environ: Mapping[str, str]) -> int | None:
+    """Return the number of partitions that `environ` asks for, None where it does not say."""
     text = environ.get("MESSAGING_EVENT_PARTITIONS")
     if not text:
         return None

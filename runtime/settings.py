@@ -50,6 +50,11 @@ class Reader:
             raise SettingsError(f"{name} is not set: set it and start again.")
         return value
 
+    def path(self, name: str) -> Path | None:
+        """Return a path, None where it is not set."""
+        value = self._env.str(name, "")
+        return Path(value) if value else None
+
     def integer(self, name: str, default: int, *, least: int = 1) -> int:
         """Return a whole number of at least `least`."""
         try:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
 from redis import Redis
 
@@ -161,6 +162,22 @@ class RunningStack:
     def _last_words(self) -> str:
         logs = sorted((self.state / "logs").glob("*.log"))
         return "\n".join(f"== {log.name}\n{log.read_text()[-2000:]}" for log in logs)
+
+
+class ServedStack(RunningStack):
+    """A service known by its address alone; tests that need the machine it runs on are skipped."""
+
+    def __init__(self, url: str) -> None:
+        # No state, no environment: whoever asks for them is told so below.
+        self._url = url
+
+    @property
+    def url(self) -> str:
+        """The public address."""
+        return self._url
+
+    def __getattr__(self, name: str) -> Any:
+        pytest.skip(f"needs the machine that the service runs on: {name}")
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:

@@ -1,6 +1,6 @@
 """What gunicorn does around the processes of a service, so that each can keep its metrics.
 
-Run the APIs with `--config=python:web.gunicorn_hooks`. Where `PROMETHEUS_MULTIPROC_DIR` is not set,
+`ops/gunicorn/gunicornconfig.py` takes them. Where `PROMETHEUS_MULTIPROC_DIR` is not set,
 it does nothing. Gunicorn's master keeps this module: it imports nothing of ours, as
 `web.gunicorn_worker` explains.
 """

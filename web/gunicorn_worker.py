@@ -5,7 +5,7 @@ And that the app is told of the worker's end: what never ends by itself would el
 Gunicorn's master loads this module and keeps it. What it imports of ours is therefore imported by
 the workers alone: on SIGHUP new ones take the code that is there then, all of it.
 
-Run the APIs with `--worker-class=web.gunicorn_worker.Worker`.
+`ops/gunicorn/gunicornconfig.py` names it.
 """
 
 from __future__ import annotations

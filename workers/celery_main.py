@@ -11,6 +11,7 @@ from runtime.clock import utc_now
 from runtime.exposition import serve
 from runtime.logging import configure
 from runtime.settings import BrokerSettings, QueueSettings, Reader, ServiceSettings
+from workers import alive
 from workers.context import WorkerContext
 from workers.segments import looks
 from workers.tasks import register
@@ -30,6 +31,9 @@ def create_app() -> Celery:
     register(application, context)
     # A worker's process alone sends this signal: beat and Flower measure nothing.
     signals.worker_init.connect(lambda **_: serve(reader, looks(context)), weak=False)
+    alive_file = reader.path("MESSAGING_ALIVE_FILE")
+    if alive_file is not None:
+        alive.show(alive_file)
     return application
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.footprint import footprint
 from tests.acceptance.people import Person, Register, registering
-from tests.running_stack import RunningStack
+from tests.running_stack import RunningStack, ServedStack
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,9 @@ def bob(register: Register) -> Person:
 @pytest.fixture
 def without_effect(stack: RunningStack) -> Iterator[None]:
     """Check that the test leaves no event and no row behind, and changes none."""
+    if isinstance(stack, ServedStack):
+        yield  # Its databases cannot be seen from here.
+        return
     before = footprint(stack)
     yield
     assert footprint(stack) == before

@@ -82,7 +82,8 @@ def test_each_service_is_told_only_its_own_settings(stack: RunningStack) -> None
 def test_as_root_the_servers_run_as_nobody_and_nginx_as_another(stack: RunningStack) -> None:
     gateway = accounts.for_gateway()
     assert gateway is not None
-    uids = dict.fromkeys(("primary", "replica", "redis", "pgpool"), 65534) | {"nginx": gateway.uid}
+    servers = ("primary", "replica", "redis", "pgpool", "pgpool_watch")
+    uids = dict.fromkeys(servers, 65534) | {"nginx": gateway.uid}
     assert gateway.uid not in {0, 65534}
     for service in stack.status()["services"]:
         process = Path("/proc", str(service["pid"]))

@@ -31,12 +31,15 @@ _VARIES = re.compile(
     r"|(?P<uuid>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)"
     r"|(?P<time>\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)"
     r"|(?P<request>\b[0-9a-f]{32}\b)"
+    r"|(?P<address>\b127\.0\.0\.1\b(?!:))"
 )
 _VARIANTS = {
     "cut": r"[^\s\"]*",
     "uuid": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z",
     "request": r"[0-9a-f]{32}",
+    # Whence a client comes; another service sees another address.
+    "address": r"[0-9a-f.:]+",
 }
 
 

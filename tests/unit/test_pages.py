@@ -27,7 +27,8 @@ def _named_in(*paths: Path) -> set[str]:
 
 
 def test_settings_names_every_variable_that_is_read_and_no_other() -> None:
-    sources = (path for room in _ROOMS for path in (_ROOT / room).rglob("*.py"))
+    sources = [path for room in _ROOMS for path in (_ROOT / room).rglob("*.py")]
+    sources += [*_ROOT.glob("docker-compose*.yml"), *(_ROOT / "ops").rglob("*.sh")]
     assert _named_in(_ROOT / "docs/settings.md") == _named_in(*sources)
 
 

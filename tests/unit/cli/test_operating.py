@@ -57,3 +57,32 @@ def test_an_operator_reaches_the_primary(tmp_path: Path, pgpool: str, port: int)
     assert settings.url == f"postgresql+psycopg2://operator@127.0.0.1:{port}/messaging"
     assert settings.password.reveal() == read(state.credentials.database("operator"))
     assert operating.redis(state).url == "redis://operator@127.0.0.1:3/0"
+
+
+def test_in_a_container_the_servers_are_elsewhere() -> None:
+    state = operating.existing(
+        {
+            "MESSAGING_OPERATOR_PGPOOL": "pgpool:5432",
+            "MESSAGING_OPERATOR_REDIS": "redis:6379",
+            "MESSAGING_EVENT_PARTITIONS": "4",
+        }
+    )
+    assert state.record.event_partitions == 4
+    assert (state.address("pgpool"), state.address("redis")) == ("pgpool:5432", "redis:6379")
+    assert state.credentials.database("operator") == Path("/run/secrets/postgres-operator")
+    assert state.credentials.redis("operator") == Path("/run/secrets/redis-operator")
+
+
+def test_an_operator_is_sent_to_the_hosts_of_the_servers(tmp_path: Path) -> None:
+    record = replace(
+        Record.new(uid=os.geteuid(), event_partitions=16), ports={"primary": 1, "redis": 2}
+    )
+    state = State(tmp_path, record, hosts={"primary": "one", "redis": "two"})
+    state.credentials.make()
+    assert operating.database(state).url == "postgresql+psycopg2://operator@one:1/messaging"
+    assert operating.redis(state).url == "redis://operator@two:2/0"
+
+
+def test_half_an_address_is_refused() -> None:
+    with pytest.raises(StackError, match="MESSAGING_OPERATOR_REDIS"):
+        operating.existing({"MESSAGING_OPERATOR_PGPOOL": "pgpool:5432"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import errno
+import runpy
 from pathlib import Path
 
 import pytest
@@ -258,7 +259,11 @@ def test_each_service_keeps_its_metrics_apart() -> None:
     assert "PROMETHEUS_MULTIPROC_DIR" not in environments.of_worker(context, "worker-1")
 
 
-def test_at_most_half_of_the_threads_of_the_query_api_wait() -> None:
+def test_at_most_half_of_the_threads_of_the_query_api_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     (service,) = [one for one in services.every(_context()) if one.name == "query_api"]
-    (threads,) = [int(word[10:]) for word in service.command if word.startswith("--threads=")]
-    assert 2 * WaitSettings().limit <= threads
+    for name, value in service.environment.items():
+        monkeypatch.setenv(name, value)
+    told = runpy.run_path(str(templates.OPS / "gunicorn/gunicornconfig.py"))
+    assert 2 * WaitSettings().limit <= told["threads"]

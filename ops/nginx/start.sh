@@ -1,0 +1,79 @@
+#!/bin/sh
+# Runs NGINX in a container, and tells it when a service has moved or was scaled: an address that it
+# resolved at its start would be the wrong one after that.
+set -eu
+. /ops/render.sh
+mkdir -p /tmp/messaging
+cd /tmp/messaging
+mkdir -p known optional servers html tmp/body tmp/proxy tmp/fastcgi tmp/uwsgi tmp/scgi
+
+# Notes where a service is; returns whether that is new. One that vanished is still where it was.
+look() {
+    found=$(getent ahostsv4 "$1" | awk '{ print $1 }' | sort -u |
+        awk -v port="$2" '{ printf "%s%s:%s", (NR > 1 ? "; server " : ""), $1, port }')
+    [ -n "$found" ] && [ "$found" != "$(known "$1")" ] && printf %s "$found" >"known/$1"
+}
+
+look_at_all() {
+    moved=1
+    for service in auth-api command-api query-api query-stream; do
+        look "$service" 8000 && moved=0
+    done
+    look flower 5555 && moved=0
+    look pgadmin 5050 && moved=0
+    return $moved
+}
+
+# Where nothing has been found yet, nobody answers.
+known() {
+    cat "known/$1" 2>/dev/null || printf 127.0.0.1:9
+}
+
+write() {
+    export AUTH_API="$(known auth-api)" COMMAND_API="$(known command-api)" \
+        QUERY_API="$(known query-api)" QUERY_STREAM="$(known query-stream)" \
+        FLOWER="$(known flower)" PGADMIN="$(known pgadmin)"
+    for name in nginx.conf messaging.conf problems.conf; do
+        render "/ops/$name" >"$name"
+    done
+    export PGADMIN_CELL="pgAdmin"
+    export PGADMIN_TEXT="Tables of primary and replica: start it with <code>docker compose --profile pgadmin up -d</code>."
+    if [ -e known/pgadmin ]; then
+        render /ops/pgadmin.conf >optional/pgadmin.conf
+        PGADMIN_CELL='<a href="/pgadmin/">pgAdmin</a>'
+        PGADMIN_TEXT="Tables of primary and replica. User <code>operator@example.com</code>; the password is in the file <code>pgadmin</code> among the secrets."
+    fi
+    render /ops/index.html >html/index.html
+    cp /ops/site.css html/site.css
+}
+
+follow() {
+    while sleep 2; do
+        if look_at_all; then
+            write
+            nginx -e stderr -p . -c nginx.conf -s reload || true
+        fi
+    done
+}
+
+case $MESSAGING_PUBLIC_URL in
+https:*) export STRICT_TRANSPORT_SECURITY="max-age=31536000" ;;
+*) export STRICT_TRANSPORT_SECURITY="" ;;
+esac
+if [ "${MESSAGING_TLS:-}" = on ]; then
+    case $MESSAGING_PUBLIC_URL in
+    https:*) ;;
+    *) echo "MESSAGING_PUBLIC_URL=$MESSAGING_PUBLIC_URL is no https address: set it where NGINX has a certificate." >&2 && exit 1 ;;
+    esac
+    export PUBLIC_URL="$MESSAGING_PUBLIC_URL"
+    cp /ops/tls.conf optional/tls.conf
+    render /ops/redirect.conf >servers/redirect.conf
+fi
+export LISTEN=8080 ACCESS_LOG=/dev/stdout WORKERS=auto \
+    STREAM_SILENCE=$((30 + 2 * ${MESSAGING_STREAM_HEARTBEAT:-15})) \
+    STREAM_ADDRESS_LIMIT="${MESSAGING_STREAM_ADDRESS_LIMIT:-40}" \
+    AUTH_RATE="${MESSAGING_AUTH_RATE:-20}" AUTH_BURST="${MESSAGING_AUTH_BURST:-100}"
+look_at_all || true
+write
+follow &
+exec nginx -e stderr -p . -c nginx.conf

@@ -1,0 +1,52 @@
+"""One container stack for all tests of this folder; `make test-compose` runs them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.containers.project import ROOT, Project
+
+_OUTAGES = pytest.StashKey[dict[str, float]]()
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The stack, built and healthy; removed with its volumes at the end."""
+    subprocess.run([ROOT / "scripts/engine"], check=True)
+    project = Project(tmp_path_factory.mktemp("containers"))
+    try:
+        project.run("scripts/secrets")
+        project.up("--build")
+        yield project
+    finally:
+        project.compose("--profile", "*", "down", "--volumes", "--timeout", "5")
+
+
+@pytest.fixture
+def secrets(project: Project) -> dict[str, str]:
+    """Every secret by the name of its file."""
+    return {
+        str(path.relative_to(project.secrets)): path.read_text(encoding="utf-8").strip()
+        for path in Path(project.secrets).rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="session")
+def outages(pytestconfig: pytest.Config) -> dict[str, float]:
+    """Where a test writes how long a fault was felt, in seconds, to be shown at the end."""
+    return pytestconfig.stash.setdefault(_OUTAGES, {})
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show how long each fault was felt."""
+    for service, seconds in config.stash.get(_OUTAGES, {}).items():
+        terminalreporter.write_line(
+            f"after the crash of {service:18} every sender was heard again within {seconds:5.1f} s"
+        )

@@ -1,0 +1,109 @@
+"""The container stack as a Compose project of its own, started and broken as a user could."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from local_stack import ports
+from tests.running_stack import FAST, ServedStack, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+# Images are built and bases pulled on the way.
+_UP_S = 1_200
+
+
+class Project:
+    """One project: its containers, networks, volumes and secrets."""
+
+    def __init__(self, folder: Path) -> None:
+        """Describe it; its secrets will lie in `folder`."""
+        self.secrets = folder / "secrets"
+        self.port = ports.choose(())
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("MESSAGING_")}
+        self.environ = {
+            **inherited,
+            **FAST,
+            "COMPOSE_PROJECT_NAME": f"messaging-test-{os.getpid()}",
+            # The settings of whoever runs the tests are not for them.
+            "COMPOSE_ENV_FILES": os.devnull,
+            "COMPOSE_PROFILES": "",
+            "MESSAGING_SECRETS": str(self.secrets),
+            "MESSAGING_PORT": str(self.port),
+            "MESSAGING_IMAGE": "messaging:test",
+            "MESSAGING_PGPOOL_IMAGE": "messaging-pgpool:test",
+        }
+
+    @property
+    def served(self) -> ServedStack:
+        """The service as its clients know it."""
+        return ServedStack(f"http://127.0.0.1:{self.port}")
+
+    def run(
+        self, *command: str, check: bool = True, environ: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command with the project's environment."""
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**self.environ, **(environ or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_UP_S,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
+        return done
+
+    def compose(self, *arguments: str) -> str:
+        """Run `docker compose` and return what it prints."""
+        return self.run("docker", "compose", *arguments).stdout
+
+    def up(self, *options: str) -> None:
+        """Start what does not run, and wait until all of it is healthy."""
+        self.compose("up", "--detach", "--wait", *options)
+
+    def containers(self) -> list[dict[str, Any]]:
+        """Return what `docker inspect` says of each container that runs."""
+        identities = self.compose("ps", "--quiet").split()
+        inspected: list[dict[str, Any]] = json.loads(
+            self.run("docker", "inspect", *identities).stdout
+        )
+        return inspected
+
+    def inside(self, service: str, script: str) -> str:
+        """Run a shell script inside the first container of a service; return what it prints."""
+        return self.compose("exec", "-T", service, "sh", "-euc", script)
+
+    def crash(self, service: str) -> None:
+        """Kill the processes of a service's container, as a crash does, and see it restart."""
+        identity = self.compose("ps", "--quiet", service).split()[0]
+        before = self._restarts(identity)
+        # All but the init process, which ends with them; the shell dies as well.
+        self.run("docker", "exec", identity, "sh", "-c", "kill -9 -1", check=False)
+        wait_until(lambda: self._restarts(identity) > before)
+
+    def _restarts(self, identity: str) -> int:
+        return int(self.run("docker", "inspect", "-f", "{{.RestartCount}}", identity).stdout)
+
+    def secret(self, name: str) -> str:
+        """Return a secret's text."""
+        return (self.secrets / name).read_text(encoding="utf-8").strip()
+
+    def query(self, role: str, statement: str) -> list[str]:
+        """Return the rows of a statement at PGPool, columns parted by `|`."""
+        password = f"$(cat /run/secrets/postgres-{role})"
+        address = f"-h 127.0.0.1 -U {role} -d messaging"
+        script = f'PGPASSWORD="{password}" psql -XqAt {address} -c "{statement}"'
+        return self.inside("pgpool", script).splitlines()
+
+
+def service_of(container: Mapping[str, Any]) -> str:
+    """Return the service that an inspected container belongs to."""
+    name: str = container["Config"]["Labels"]["com.docker.compose.service"]
+    return name
