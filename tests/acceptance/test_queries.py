@@ -132,6 +132,8 @@ def test_pgpool_sends_every_statement_of_the_query_api_to_the_standby(
         "offsets": ["0"],
         "epoch": 1,
         "reached": ["0"],
+        "number": 0,
+        "few": 5000,
         "accounts": [someone],
     }
     times = 40

@@ -7,6 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import httpx
@@ -92,6 +93,8 @@ def test_a_method_that_nobody_knows_is_told_those_that_the_route_knows(gateway: 
     known: dict[str, set[str]] = {"/": {"GET", "HEAD"}, "/healthz": {"GET", "HEAD"}}
     for service in SERVICES:
         for rule in app(service).url_map.iter_rules():
+            if rule.rule == "/metrics":
+                continue  # On each service's own port alone.
             path = _VARIABLE.sub("any%20thing", rule.rule)
             known.setdefault(path, set()).update(rule.methods or ())
     assert {"/command/v1/messages", "/query/v1/stream", "/auth/v1/sessions/any%20thing"} <= {*known}
@@ -176,9 +179,12 @@ def test_a_batch_that_concerns_every_partition_is_answered() -> None:
 
 
 def test_too_many_auth_requests_are_refused_with_the_time_to_wait(gateway: Gateway) -> None:
-    answers = [httpx.post(f"{gateway.url}/auth/v1/login") for _ in range(40)]
+    # Faster than the rate, however busy the machine: many at once.
+    with ThreadPoolExecutor(20) as pool, httpx.Client(timeout=60) as client:
+        asked = [pool.submit(client.post, f"{gateway.url}/auth/v1/login") for _ in range(200)]
+    answers = [one.result() for one in asked]
     refused = [answer for answer in answers if answer.status_code == 429]
-    assert answers[0].status_code == 200
+    assert {answer.status_code for answer in answers} == {200, 429}
     assert len(refused) >= 10
     assert refused[0].json()["type"] == "/problems/too-many-requests"
     assert refused[0].headers["retry-after"] == "1"
