@@ -31,7 +31,7 @@ test: ## Run all tests
 	@scripts/set-up development
 	.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 
-test-long: ## Run the tests that take minutes each: promotions, back-ups, more partitions, upgrades
+test-long: ## Run the tests that take minutes each: promotions, back-ups, upgrades, kills
 	@scripts/set-up development
 	.venv/bin/python -m pytest -m long
 

@@ -22,6 +22,8 @@ def comes_back(stack: RunningStack, name: str, killed: int) -> None:
     wait_until(is_back, 90)
 
 
+# Its short form is test_demo's: the same processes in turn, under another load.
+@pytest.mark.long
 def test_each_process_killed_in_turn_comes_back_and_nothing_is_lost_or_doubled(
     fragile: RunningStack,
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_killed_supervisor_ends_all_cleanly_and_up_brings_all_back(victim: Run
     assert _has_its_data(victim)
 
 
+@pytest.mark.long
 def test_up_at_once_after_a_killed_supervisor_waits_for_what_is_left(victim: RunningStack) -> None:
     os.kill(victim.supervisor_pid(), signal.SIGKILL)
     victim.up()
@@ -106,6 +107,7 @@ def test_a_removed_supervisor_socket_does_not_hide_the_stack_from_up(victim: Run
     assert _has_its_data(victim)
 
 
+@pytest.mark.long
 def test_a_hung_up_supervisor_starts_all_again(victim: RunningStack) -> None:
     os.kill(victim.supervisor_pid(), signal.SIGHUP)
     time.sleep(1)
@@ -134,7 +136,9 @@ def test_down_leaves_nothing_but_data_and_up_brings_it_back(victim: RunningStack
     assert _has_its_data(victim)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGKILL]
+)
 def test_an_up_interrupted_anywhere_is_completed_by_the_next(number: signal.Signals) -> None:
     with stack_folder() as stack:
         for delay in (0.4, 0.8, 1.2, 1.6, 2.2, 3.0):
@@ -163,6 +167,7 @@ def test_a_port_in_use_is_one_clear_line() -> None:
         assert "MESSAGING_PORT=" in last
 
 
+@pytest.mark.long
 def test_two_stacks_run_side_by_side_and_another_count_of_partitions_is_refused(
     victim: RunningStack,
 ) -> None:
