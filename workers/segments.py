@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from events import canaries, checkpoints, pauses
+from events import canaries, checkpoints, dead_letters, pauses
 from events.checkpoints import Checkpoint
 from events.queue import EventQueue
 from runtime.clock import Clock
@@ -19,9 +19,6 @@ from runtime.metrics import PAUSE_CAUSES
 from workers.context import WorkerContext
 
 _log = get_logger(__name__)
-_PARKED = text(
-    "SELECT partition, count(*) FROM event_log.dead_letter WHERE state = 'parked' GROUP BY 1"
-)
 
 
 class Segments:
@@ -64,7 +61,7 @@ class Segments:
         now = self._clock()
         with self._engine.connect() as connection:
             known = checkpoints.read_all(connection)
-            parked = {row[0]: row[1] for row in connection.execute(_PARKED)}
+            parked = dead_letters.count_parked(connection)
             paused = {pause.partition: pause.by for pause in pauses.paused(connection)}
             sent = canaries.last_sent(connection)
         for checkpoint in known:
@@ -83,7 +80,7 @@ class Segments:
         try:
             with self._engine.connect() as connection:
                 known = checkpoints.read_all(connection)
-        except (DBAPIError, SQLAlchemyError) as error:
+        except SQLAlchemyError as error:
             # While the primary is away nothing moves them, and just then the queue grows.
             _log.info("metrics.checkpoints_from_memory", cause=repr(error))
             with self._lock:
