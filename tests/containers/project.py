@@ -49,9 +49,9 @@ class Project:
 
     def requires(self, image: str) -> None:
         """Skip the test where an image is neither here nor can be fetched."""
-        if self.run("docker", "image", "inspect", image, check=False).returncode:
-            if self.run("docker", "pull", "--quiet", image, check=False).returncode:
-                pytest.skip(f"the image {image} cannot be had")
+        ways = (("image", "inspect"), ("pull", "--quiet"))
+        if all(self.run("docker", *way, image, check=False).returncode for way in ways):
+            pytest.skip(f"the image {image} cannot be had")
 
     @property
     def served(self) -> ServedStack:
