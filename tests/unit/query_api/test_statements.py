@@ -28,7 +28,7 @@ from query_api.reads.statements import Statement
 _FUNCTIONS = {
     *("to_char", "timezone", "coalesce", "greatest", "unnest", "cast", "exists", "sum"),
     *("plainto_tsquery", "regexp_replace", "lower", "upper", "replace", "normalize"),
-    *("crc32", "uuid_send", "left", "array_agg", "count"),
+    *("conversation_hash", "left", "array_agg", "count"),
 }
 _WORDS_BEFORE_PARENTHESES = {
     "as",

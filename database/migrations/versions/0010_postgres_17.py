@@ -1,4 +1,4 @@
-"""Search tells letters apart in the same way in every Postgres from 17 on.
+"""Nothing needs Postgres 18: how search folds letters, and the hash of a conversation.
 
 0003 and 0009 used functions of Postgres 18, and do no longer; this brings a database that was made
 by them to the same words as a new one. Code of before goes on: it misses a few letters at most.
@@ -7,6 +7,8 @@ Revision: 0010, after 0009.
 """
 
 from __future__ import annotations
+
+import zlib
 
 from alembic import op
 
@@ -47,13 +49,43 @@ SEARCH = rf"""
 
 
 def upgrade() -> None:
-    """Fold all messages anew."""
+    """Fold all messages anew; make the hash of a conversation a function of ours."""
     _fold(AFTER)
+    server = op.get_bind().dialect.server_version_info or ()
+    op.execute(hash_function(native=server >= (18,)))
 
 
 def downgrade() -> None:
     """Fold them as before."""
     _fold(BEFORE)
+    op.execute("DROP FUNCTION event_log.conversation_hash(uuid)")
+
+
+def hash_function(*, native: bool) -> str:
+    """Return the statement that makes `event_log.conversation_hash`: the crc32 of an id's 16 bytes.
+
+    One expression, which Postgres puts in the place of each call: in PL/pgSQL it would take 26 us
+    a call. As it is, it takes 0.2 us by the `crc32` of Postgres 18 (`native`), 3 us without.
+    """
+    expression = "crc32(uuid_send($1))" if native else _by_tables()
+    return f"""
+        CREATE FUNCTION event_log.conversation_hash(conversation uuid) RETURNS bigint
+        LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT {expression} $$
+    """
+
+
+def _by_tables() -> str:
+    # crc32 is linear but for what it makes of zeroes: each half byte adds its part by XOR.
+    zeroes = zlib.crc32(bytes(16))
+    parts = [f"CAST({zeroes} AS bigint)"]
+    for byte in range(16):
+        for bits, half in ((4, ">> 4"), (0, "& 15")):
+            shift = 8 * (15 - byte) + bits
+            hashes = (zlib.crc32((value << shift).to_bytes(16)) ^ zeroes for value in range(16))
+            table = ",".join(map(str, hashes))
+            at = f"(get_byte(uuid_send($1), {byte}) {half}) + 1"
+            parts.append(f"(CAST('{{{table}}}' AS bigint[]))[{at}]")
+    return " # ".join(parts)
 
 
 def _fold(folded: str) -> None:
