@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
@@ -34,10 +35,11 @@ _MESSAGES = text(
 
 def load(transaction: Connection, partition: Partition, envelopes: Sequence[Envelope]) -> Facts:
     """Return what the read model and the log know of all that `envelopes` name."""
+    messages = _messages(transaction, envelopes)
     facts = Facts(
         known=log.known_ids(transaction, [envelope.id for envelope in envelopes]),
-        parked=dead_letters.parked_keys(transaction, partition),
-        messages=_messages(transaction, envelopes),
+        parked=dead_letters.parked_among(transaction, partition, _keys(envelopes, messages)),
+        messages=messages,
         deleted=erasures.deleted_among(transaction, partition, _accounts(envelopes)),
     )
     conversations = _conversations(envelopes)
@@ -54,6 +56,15 @@ def load(transaction: Connection, partition: Partition, envelopes: Sequence[Enve
 def _conversations(envelopes: Iterable[Envelope]) -> list[ConversationId]:
     named = {envelope.event.conversation for envelope in envelopes}
     return [conversation for conversation in named if conversation is not None]
+
+
+def _keys(envelopes: Iterable[Envelope], messages: Mapping[MessageId, MessageFacts]) -> set[UUID]:
+    """Return the ids by which these events might wait behind one that is parked."""
+    named = {key for e in envelopes for key in (e.event.conversation, e.event.message)}
+    return {
+        *(key for key in named if key is not None),
+        *(message.conversation_id for message in messages.values()),
+    }
 
 
 def _accounts(envelopes: Iterable[Envelope]) -> set[AccountId]:
