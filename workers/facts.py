@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -33,14 +33,27 @@ _MESSAGES = text(
 )
 
 
-def load(transaction: Connection, partition: Partition, envelopes: Sequence[Envelope]) -> Facts:
-    """Return what the read model and the log know of all that `envelopes` name."""
+def load(
+    transaction: Connection,
+    partition: Partition,
+    envelopes: Sequence[Envelope],
+    *,
+    authors: Collection[AccountId] = (),
+) -> Facts:
+    """Return what the read model and the log know of all that `envelopes` name, and of `authors`.
+
+    Args:
+        transaction: Holds the partition's checkpoint.
+        partition: The partition.
+        envelopes: The events to decide.
+        authors: Of whom else it must be known whether they are deleted.
+    """
     messages = _messages(transaction, envelopes)
     facts = Facts(
         known=log.known_ids(transaction, [envelope.id for envelope in envelopes]),
         parked=dead_letters.parked_among(transaction, partition, _keys(envelopes, messages)),
         messages=messages,
-        deleted=erasures.deleted_among(transaction, partition, _accounts(envelopes)),
+        deleted=erasures.deleted_among(transaction, partition, _accounts(envelopes).union(authors)),
     )
     conversations = _conversations(envelopes)
     if conversations:
