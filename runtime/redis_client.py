@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urlsplit
 
-from redis import ConnectionPool, Redis
+from redis import Connection, ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
+from runtime.redis_profiling import ProfiledConnection
 from runtime.settings import RedisSettings
 
 _CONNECT_TIMEOUT_S = 1.0
@@ -26,6 +27,7 @@ def connect(settings: RedisSettings, *, answer_timeout: float = _ANSWER_TIMEOUT_
     """
     parts = urlsplit(settings.url)
     pool = ConnectionPool(
+        connection_class=ProfiledConnection if settings.profile.enabled else Connection,
         host=parts.hostname or "127.0.0.1",
         port=parts.port or 6379,
         db=int(parts.path.lstrip("/") or 0),

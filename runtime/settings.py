@@ -66,6 +66,13 @@ class Reader:
             ) from error
         return int(value)
 
+    def flag(self, name: str) -> bool:
+        """Return whether a switch is on: 1; off is 0 or nothing."""
+        value = self._env.str(name, "") or "0"
+        if value not in {"0", "1"}:
+            raise SettingsError(f"{name}={value!r} is not usable: give 1 or 0.")
+        return value == "1"
+
     def url(self, name: str, default: str | None = None) -> str:
         """Return an address with a scheme and a host, without a password."""
         value = self.text(name, default)
@@ -105,6 +112,30 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProfileSettings:
+    """Whether each request tells what it spent on SQL and Redis; for development.
+
+    Attributes:
+        enabled: Where not, nothing of it is there.
+        slow_ms: A statement that takes so many milliseconds is logged with its plan.
+        shown: How many requests the page `profile` of a service shows; 0: there is none.
+    """
+
+    enabled: bool = False
+    slow_ms: int = 50
+    shown: int = 0
+
+    @classmethod
+    def read(cls, reader: Reader) -> ProfileSettings:
+        """Read the group."""
+        return cls(
+            enabled=reader.flag("MESSAGING_PROFILE"),
+            slow_ms=reader.integer("MESSAGING_PROFILE_SLOW_MS", cls.slow_ms, least=0),
+            shown=reader.integer("MESSAGING_PROFILE_SHOWN", cls.shown, least=0),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
     """Where this process's database role connects, and with which password.
 
@@ -112,11 +143,13 @@ class DatabaseSettings:
         url: Where, and as whom.
         password: The role's.
         statement_seconds: How long a statement may take; 0: as long as the role's may.
+        profile: Whether statements are counted.
     """
 
     url: str
     password: Secret
     statement_seconds: int = 0
+    profile: ProfileSettings = ProfileSettings()
 
     @classmethod
     def read(cls, reader: Reader) -> DatabaseSettings:
@@ -125,15 +158,17 @@ class DatabaseSettings:
             url=reader.url("MESSAGING_DATABASE_URL"),
             password=reader.secret("MESSAGING_DATABASE_PASSWORD_FILE"),
             statement_seconds=reader.integer("MESSAGING_STATEMENT_TIMEOUT", 0, least=0),
+            profile=ProfileSettings.read(reader),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RedisSettings:
-    """Where this process's ACL user finds Redis, and with which password."""
+    """Where this process's ACL user finds Redis, with which password, and if that is counted."""
 
     url: str
     password: Secret
+    profile: ProfileSettings = ProfileSettings()
 
     @classmethod
     def read(cls, reader: Reader) -> RedisSettings:
@@ -141,6 +176,7 @@ class RedisSettings:
         return cls(
             url=reader.url("MESSAGING_REDIS_URL"),
             password=reader.secret("MESSAGING_REDIS_PASSWORD_FILE"),
+            profile=ProfileSettings.read(reader),
         )
 
 
