@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from redis.connection import Connection
+from redis.connection import Connection, SSLConnection
 
 from runtime.profiling import spending
 
@@ -26,3 +26,7 @@ class ProfiledConnection(Connection):
         """Wait for one answer."""
         with spending("redis", count=0):
             return super().read_response(*args, **kwargs)
+
+
+class ProfiledTlsConnection(ProfiledConnection, SSLConnection):
+    """The same by TLS."""

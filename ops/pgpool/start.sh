@@ -13,6 +13,18 @@ export LISTEN='*' PORT=5432 ADMIN_PORT=9898 SOCKETS=/tmp/messaging NETWORK=samen
 render /ops/pgpool.conf >pgpool.conf
 render /ops/pool_hba.conf >pool_hba.conf
 
+certificate=/run/secrets/internal-pgpool-certificate
+if [ -e $certificate ]; then
+    # On both sides. Clients without TLS are refused; that servers without are, is up to the servers.
+    sed -i 's/^host /hostssl /' pool_hba.conf
+    cat >>pgpool.conf <<END
+ssl = on
+ssl_cert = '$certificate'
+ssl_key = '/run/secrets/internal-pgpool-key'
+ssl_ca_cert = '/run/secrets/internal-ca'
+END
+fi
+
 node=2
 for replica in ${MESSAGING_MORE_REPLICAS:-}; do
     cat >>pgpool.conf <<END

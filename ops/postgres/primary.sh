@@ -21,6 +21,8 @@ fi
 # Whoever shares a network with it, and has a password.
 export NETWORK=samenet
 render /ops/pg_hba.conf >$configuration/pg_hba.conf
-exec postgres -D "$data" -c config_file=/ops/postgresql.conf \
+. /ops/tls.sh
+# shellcheck disable=SC2086
+exec postgres -D "$data" -c config_file=/ops/postgresql.conf $tls \
     -c hba_file=$configuration/pg_hba.conf -c listen_addresses='*' \
     -c unix_socket_directories= -c cluster_name=primary

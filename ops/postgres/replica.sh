@@ -45,7 +45,9 @@ fi # else the primary is away: what is here can be read all the same.
 
 export NETWORK=samenet
 render /ops/pg_hba.conf >$configuration/pg_hba.conf
-exec postgres -D "$data" -c config_file=/ops/postgresql.conf \
+. /ops/tls.sh
+# shellcheck disable=SC2086
+exec postgres -D "$data" -c config_file=/ops/postgresql.conf $tls \
     -c hba_file=$configuration/pg_hba.conf -c listen_addresses='*' \
     -c unix_socket_directories= -c cluster_name="$standby" \
     -c primary_conninfo="$primary passfile=$PGPASSFILE" -c primary_slot_name="$standby"
