@@ -6,7 +6,7 @@ Celery carries no event: a lost or repeated delivery costs at most the time unti
 from __future__ import annotations
 
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from celery import Celery
 from celery.app.amqp import AMQP
@@ -48,7 +48,7 @@ def create_celery(broker: BrokerSettings, *, partitions: int) -> Celery:
     app = Celery("messaging", amqp=_Amqp)
     app.conf.update(
         broker_url=_with_password(broker, address),
-        # Without it kombu would take any certificate.
+        # Flower's own connection goes by this alone.
         broker_use_ssl=address.tls_options or False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
@@ -107,5 +107,11 @@ def wake_projector(app: Celery, partition: Partition, event: EventId | None) -> 
 def _with_password(broker: BrokerSettings, address: RedisAddress) -> str:
     user = quote(address.user, safe="")
     password = quote(broker.password.reveal(), safe="")
-    scheme = "rediss" if address.tls else "redis"
-    return f"{scheme}://{user}:{password}@{address.host}:{address.port}/{address.database}"
+    place = f"{user}:{password}@{address.host}:{address.port}/{address.database}"
+    if not address.tls:
+        return f"redis://{place}"
+    # Without these kombu would take any certificate, wherever it makes a connection of the address.
+    options = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true"}
+    if address.authorities is not None:
+        options["ssl_ca_certs"] = address.authorities
+    return f"rediss://{place}?{urlencode(options)}"

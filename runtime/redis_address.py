@@ -62,7 +62,6 @@ class RedisAddress:
             "ssl_cert_reqs": "required",
             "ssl_check_hostname": True,
             "ssl_ca_certs": self.authorities,
-            "ssl_min_version": ssl.TLSVersion.TLSv1_2,
         }
 
 
