@@ -5,6 +5,11 @@
 folder=/var/lib/messaging
 export PGPASSFILE=/tmp/messaging/pgpass
 
+certificate=/run/secrets/internal-pgpool-certificate
+has_tls() {
+    [ -e $certificate ]
+}
+
 say() {
     echo "$(date -u +%FT%TZ) $*" >&2
 }
@@ -95,4 +100,13 @@ backend_application_name$node = '${server#*:}'
 EOF
         node=$((node + 1))
     done
+    if has_tls; then
+        # On both sides.
+        cat <<EOF
+ssl = on
+ssl_cert = '$certificate'
+ssl_key = '/run/secrets/internal-pgpool-key'
+ssl_ca_cert = '/run/secrets/internal-ca'
+EOF
+    fi
 }

@@ -173,7 +173,9 @@ prepare() {
 prepare
 export NETWORK=samenet
 render /ops/pg_hba.conf >$configuration/pg_hba.conf
-postgres -D "$data" -c config_file=/ops/postgresql.conf \
+. /ops/tls.sh
+# shellcheck disable=SC2086
+postgres -D "$data" -c config_file=/ops/postgresql.conf $tls \
     -c hba_file=$configuration/pg_hba.conf -c listen_addresses='*' \
     -c unix_socket_directories= -c cluster_name="$host" -c primary_slot_name="$NAME" \
     -c primary_conninfo="host=$peers $as_replicator target_session_attrs=primary passfile=$PGPASSFILE" &
