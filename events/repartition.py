@@ -31,7 +31,7 @@ _HINDRANCES = text(
 _MISPLACED = text(
     """
     SELECT count(*) FROM event_log.event
-    WHERE partition <> (:before - 1) & coalesce(crc32(uuid_send(conversation_id)),
+    WHERE partition <> (:before - 1) & coalesce(event_log.conversation_hash(conversation_id),
         CAST(CAST('x' || right(CAST(message_id AS text), 4) AS bit(16)) AS integer))
     """
 )
@@ -40,7 +40,7 @@ _MOVE = text(
     UPDATE event_log.event AS e SET partition = moved.partition
     FROM (
         SELECT partition AS before, "offset", (:count - 1) & coalesce(
-            crc32(uuid_send(conversation_id)),
+            event_log.conversation_hash(conversation_id),
             CAST(CAST('x' || right(CAST(message_id AS text), 4) AS bit(16)) AS integer)
         ) AS partition
         FROM event_log.event

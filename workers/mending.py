@@ -52,7 +52,7 @@ _CORRECT = """
 _CONVERSATIONS = """
     SELECT m.conversation_id FROM {schema}.conversation_member AS m
     WHERE m.account_id = ANY(CAST(:accounts AS uuid[]))
-        AND CAST(crc32(uuid_send(m.conversation_id)) AS int8) & (
+        AND event_log.conversation_hash(m.conversation_id) & (
             SELECT q.partitions - 1 FROM event_log.queue_epoch AS q WHERE q.id = 1
         ) = :partition
     GROUP BY m.conversation_id

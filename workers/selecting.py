@@ -21,13 +21,13 @@ _MATCH = insert(table("matched", column("id"), schema="pg_temp")).from_select(
     ["id"], selection.conversations()
 )
 # The read model may hold conversations that the log does not know, and the other way round. The
-# low bits of its crc32 are a conversation's partition. A filter that is not given is null.
+# low bits of its hash are a conversation's partition. A filter that is not given is null.
 _CHOOSE = text(
     """
     CREATE TEMPORARY TABLE selected AS
     SELECT c.id, c.partition, coalesce(l.events, 0) AS events
     FROM (
-        SELECT id, CAST(crc32(uuid_send(id)) AS int8) & :mask AS partition
+        SELECT id, event_log.conversation_hash(id) & :mask AS partition
         FROM (
             SELECT id FROM pg_temp.matched
             UNION SELECT id FROM read_model.conversation

@@ -12,9 +12,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, cast, collate, func, literal_column
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-_FOLDING = "pg_unicode_fast"
-# Its classes are POSIX's: what is punctuation there includes symbols.
-_CLASSES = "pg_c_utf8"
+# The same in every Postgres from 17 on. Its classes are POSIX's: punctuation includes symbols.
+_LETTERS = "pg_c_utf8"
 # Pictures are words, each of its own: "thanks👍" is found by "thanks" and by "👍".
 _PICTURES = r"[\u231a-\u23ff\u2600-\u2767\u2776-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
 # What Postgres takes for part of a word, or for a file, a host, a tag or a number, and words are
@@ -39,7 +38,8 @@ def every_word(words: ColumnElement[str]) -> ColumnElement[str]:
     between spaces, punctuation and symbols.
     """
     composed = func.pg_catalog.normalize(words, literal_column("'NFKC'"))
-    folded = collate(func.casefold(collate(composed, _FOLDING)), _CLASSES)
+    one_case = func.lower(func.upper(collate(composed, _LETTERS)))
+    folded = func.replace(one_case, literal_column("'ß'"), literal_column("'ss'"))
     cut = _replaced(_replaced(folded, _BETWEEN, " "), _PICTURE, r" \1 ")
     simple: ColumnElement[str] = literal_column("CAST('simple' AS regconfig)")
     return func.plainto_tsquery(simple, cut, type_=TSQUERY)
@@ -67,7 +67,9 @@ def _finder(account: str, hidden: str) -> str:
 
 
 _TEXT = "coalesce(subject, '') || ' ' || body"
-_FOLDED = f"casefold(pg_catalog.normalize({_TEXT}, 'NFKC') COLLATE {_FOLDING}) COLLATE {_CLASSES}"
+_COMPOSED = f"pg_catalog.normalize({_TEXT}, 'NFKC') COLLATE {_LETTERS}"
+# By way of upper case, where letters meet that have one in common: both forms of sigma.
+_FOLDED = f"replace(lower(upper({_COMPOSED})), 'ß', 'ss')"
 # Most text is ASCII, which needs no folding: folding costs more than cutting words.
 _PLAIN = (
     f"CASE WHEN octet_length({_TEXT}) = char_length({_TEXT})"

@@ -3,7 +3,7 @@
 set -eu
 . /ops/render.sh
 umask 077
-volume=/var/lib/postgresql
+volume=/var/lib/postgresql/data
 data=$volume/primary
 configuration=/tmp/messaging
 mkdir -p $configuration

@@ -5,7 +5,7 @@ set -eu
 . /ops/render.sh
 umask 077
 standby=${STANDBY:-standby1}
-data=/var/lib/postgresql/replica
+data=/var/lib/postgresql/data/replica
 configuration=/tmp/messaging
 mkdir -p $configuration
 export PGPASSFILE=$configuration/pgpass

@@ -28,7 +28,7 @@ _ONE: ColumnElement[int] = literal_column("1")
 def my_conversations() -> Subquery:
     """Return my conversations, each with its peer and its partition."""
     member, queue = ConversationMember.__table__.alias("c"), QueueEpoch.__table__.alias("q")
-    hashed: ColumnElement[int] = func.crc32(func.uuid_send(member.c.conversation_id))
+    hashed: ColumnElement[int] = func.event_log.conversation_hash(member.c.conversation_id)
     partition = cast(hashed.bitwise_and(queue.c.partitions - _ONE), SmallInteger)
     return (
         select(member.c.conversation_id, member.c.peer_id, partition.label("partition"))

@@ -25,7 +25,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         project.up("--build")
         yield project
     finally:
-        project.compose("--profile", "*", "down", "--volumes", "--timeout", "5")
+        project.remove()
 
 
 @pytest.fixture

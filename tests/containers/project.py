@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from local_stack import ports
 from tests.running_stack import FAST, ServedStack, wait_until
 
@@ -24,6 +26,8 @@ class Project:
         """Describe it; its secrets will lie in `folder`."""
         self.secrets = folder / "secrets"
         self.port = ports.choose(())
+        tag = f"test-{os.getpid()}"
+        self.images = (f"messaging:{tag}", f"messaging-pgpool:{tag}")
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MESSAGING_")}
         self.environ = {
             **inherited,
@@ -34,9 +38,20 @@ class Project:
             "COMPOSE_PROFILES": "",
             "MESSAGING_SECRETS": str(self.secrets),
             "MESSAGING_PORT": str(self.port),
-            "MESSAGING_IMAGE": "messaging:test",
-            "MESSAGING_PGPOOL_IMAGE": "messaging-pgpool:test",
+            "MESSAGING_IMAGE": self.images[0],
+            "MESSAGING_PGPOOL_IMAGE": self.images[1],
         }
+
+    def remove(self) -> None:
+        """Remove all of it, with its volumes and the images that were built for it."""
+        self.compose("--profile", "*", "down", "--volumes", "--timeout", "5")
+        self.run("docker", "image", "rm", *self.images, check=False)
+
+    def requires(self, image: str) -> None:
+        """Skip the test where an image is neither here nor can be fetched."""
+        ways = (("image", "inspect"), ("pull", "--quiet"))
+        if all(self.run("docker", *way, image, check=False).returncode for way in ways):
+            pytest.skip(f"the image {image} cannot be had")
 
     @property
     def served(self) -> ServedStack:

@@ -21,6 +21,7 @@ _TOKEN = re.compile(r"""['"]csrfToken['"]: ['"]([^'"]+)['"]""")
 @pytest.fixture(scope="module")
 def pgadmin(project: Project) -> Iterator[httpx.Client]:
     """A client that has logged in; pgAdmin runs as long as it does."""
+    project.requires("dpage/pgadmin4:9")
     project.compose("--profile", "pgadmin", "up", "--detach", "--wait", "pgadmin")
     with httpx.Client(
         base_url=f"{project.served.url}/pgadmin/", timeout=60, follow_redirects=True

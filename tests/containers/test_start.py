@@ -10,7 +10,6 @@ import httpx
 
 from tests.containers.project import Project, service_of
 
-OUR_IMAGES = ("messaging:test", "messaging-pgpool:test")
 _CHUNK = 1 << 20
 
 
@@ -68,7 +67,7 @@ def test_no_secret_is_seen_from_outside_or_logged(
     project: Project, secrets: dict[str, str]
 ) -> None:
     told = json.dumps(project.containers()) + project.compose("logs", "--no-color")
-    for image in OUR_IMAGES:
+    for image in project.images:
         told += project.run("docker", "inspect", image).stdout
         told += project.run("docker", "history", "--no-trunc", image).stdout
     assert [name for name, secret in secrets.items() if secret in told] == []
@@ -78,7 +77,7 @@ def test_no_image_holds_a_secret(project: Project, secrets: dict[str, str]) -> N
     keys = [secret.splitlines()[1] if "\n" in secret else secret for secret in secrets.values()]
     sought = re.compile("|".join(map(re.escape, keys)).encode())
     longest = max(map(len, keys))
-    for image in OUR_IMAGES:
+    for image in project.images:
         with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saving:
             assert saving.stdout is not None
             tail, size = b"", 0
@@ -90,7 +89,7 @@ def test_no_image_holds_a_secret(project: Project, secrets: dict[str, str]) -> N
 
 
 def test_the_image_is_small_and_names_its_user(project: Project) -> None:
-    (image,) = json.loads(project.run("docker", "inspect", "messaging:test").stdout)
+    (image,) = json.loads(project.run("docker", "inspect", project.images[0]).stdout)
     assert image["Size"] < 250_000_000
     assert image["Config"]["User"] == "10001:10001"
     assert image["Config"]["Healthcheck"]["Test"]

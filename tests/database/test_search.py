@@ -109,6 +109,7 @@ def test_a_text_finds_itself_if_it_has_words(database: Connection, body: str) ->
         ("snake_case 3.14 1,000", "snake|case|snake_case|3.14|14|1,000|1.000"),
         ("thanks👍👍 25°C 5€", "thanks|👍|25|c|5|25°C|5 €"),
         ("❤️love", "love|❤|❤️"),
+        ("ΟΔΟΣ straße İstanbul", "οδος|οδοσ|ΟΔΟΣ|STRASSE|straẞe|istanbul|ISTANBUL"),
         ("“café”/naïve", "café|naïve|CAFÉ/NAÏVE|cafe\u0301"),
     ],
 )

@@ -24,7 +24,7 @@ MORE = 4 * SETTINGS.partitions
 # Of what no conversation is known the message's id tells the partition; an erasure names its own.
 MISPLACED = """
 SELECT count(*) FROM event_log.event AS e WHERE partition <> CASE
-    WHEN conversation_id IS NOT NULL THEN crc32(uuid_send(conversation_id)) & 15
+    WHEN conversation_id IS NOT NULL THEN event_log.conversation_hash(conversation_id) & 15
     WHEN message_id IS NOT NULL THEN ('x' || right(message_id::text, 4))::bit(16)::int & 15
     ELSE (data ->> 'partition')::int END
 """

@@ -22,7 +22,7 @@ SEARCH = f"""
             CAST('simple' AS regconfig),
             CASE WHEN octet_length({TEXT}) = char_length({TEXT}) THEN {TEXT} ELSE
                 regexp_replace(
-                    casefold(pg_catalog.normalize({TEXT}, 'NFKC') COLLATE pg_unicode_fast),
+                    lower(pg_catalog.normalize({TEXT}, 'NFKC') COLLATE pg_c_utf8),
                     '(?![[:ascii:]])[[:punct:]]', ' ', 'g'
                 )
             END

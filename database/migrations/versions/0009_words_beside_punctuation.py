@@ -16,7 +16,7 @@ branch_labels = None
 depends_on = None
 
 TEXT = "coalesce(subject, '') || ' ' || body"
-FOLDED = f"casefold(pg_catalog.normalize({TEXT}, 'NFKC') COLLATE pg_unicode_fast)"
+FOLDED = f"lower(pg_catalog.normalize({TEXT}, 'NFKC') COLLATE pg_c_utf8)"
 PICTURES = r"[\u231a-\u23ff\u2600-\u2767\u2776-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
 VARIANTS = r"[\u0300-\u036f\u20d0-\u20ff\u3099\u309a\ufe00-\ufe0f]*"
 SEPARATORS = (
@@ -27,7 +27,7 @@ BETWEEN = f"(?:(?!{PICTURES}){SEPARATORS})+{VARIANTS}"
 AFTER = rf"""
     regexp_replace({TEXT}, '[^a-zA-Z0-9]+', ' ', 'g') ELSE
     regexp_replace(
-        regexp_replace({FOLDED} COLLATE pg_c_utf8, '{BETWEEN}', ' ', 'g'),
+        regexp_replace({FOLDED}, '{BETWEEN}', ' ', 'g'),
         '({PICTURES}){VARIANTS}', ' \1 ', 'g'
     )
 """

@@ -27,8 +27,8 @@ from query_api.reads.statements import Statement
 # All of them immutable or stable in Postgres's own catalogue.
 _FUNCTIONS = {
     *("to_char", "timezone", "coalesce", "greatest", "unnest", "cast", "exists", "sum"),
-    *("plainto_tsquery", "regexp_replace", "casefold", "normalize"),
-    *("crc32", "uuid_send", "left", "array_agg", "count"),
+    *("plainto_tsquery", "regexp_replace", "lower", "upper", "replace", "normalize"),
+    *("conversation_hash", "left", "array_agg", "count"),
 }
 _WORDS_BEFORE_PARENTHESES = {
     "as",
