@@ -36,7 +36,7 @@ def secrets(folder: Path, *, rotate: bool) -> None:
     sees none of them: only its owner may.
     """
     credentials = Credentials(folder)
-    credentials.make(pgadmin=True)
+    credentials.make(pages=True)
     if rotate:
         credentials.rotate_signing_key()
     # Each container runs as another user, and Docker changes neither owner nor mode.
