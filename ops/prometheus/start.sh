@@ -13,7 +13,10 @@ COMMAND_API=$(named command-api 8000)
 QUERY_API=$(named query-api 8000)
 QUERY_STREAM=$(named query-stream 8000)
 WORKER=$(named worker 9000)
-NODE=$(named node-exporter 9100)
+NODE="static_configs: []"
+if [ -n "${MESSAGING_NODE_EXPORTER:-}" ]; then
+    NODE=$(named "$MESSAGING_NODE_EXPORTER" 9100)
+fi
 export AUTH_API COMMAND_API QUERY_API QUERY_STREAM WORKER NODE
 mkdir -p /tmp/messaging
 render /ops/prometheus.yml >/tmp/messaging/prometheus.yml
