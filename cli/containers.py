@@ -47,7 +47,7 @@ def secrets(folder: Path, *, rotate: bool, tls: bool) -> None:
     sees none of them: only its owner may.
     """
     credentials = Credentials(folder)
-    credentials.make(pgadmin=True)
+    credentials.make(pages=True)
     if rotate:
         credentials.rotate_signing_key()
     if tls:

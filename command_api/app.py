@@ -42,8 +42,8 @@ Accepts writes and deletes.
 where an operator sees it. It is never lost. Whether a message exists and is yours is decided when
 the event is applied: look at `Location`, or send the `Consistency-Token` with any query.
 
-Send or edit a message with `Prefer: wait=N`, and the answer shows it once that is applied: 201 or
-200. If it is not within N seconds, 1 to 10, the answer is the usual 202.
+Send or edit a message with `Prefer: wait=N`, and the answer shows it once that is applied: 201,
+or 200 for an edit. If it is not within N seconds, 1 to 10, the answer is the usual 202.
 
 Give a command an `Idempotency-Key`, and it can be repeated without a second effect.
 """

@@ -7,7 +7,7 @@ umask 077
 cd /data
 
 for secret in /run/secrets/redis-*; do
-    user=$(printf %s "${secret##*/redis-}" | tr a-z A-Z)
+    user=$(printf %s "${secret##*/redis-}" | tr '[:lower:]' '[:upper:]')
     hash=$(printf %s "$(cat "$secret")" | sha256sum | cut -d ' ' -f 1)
     export "${user}_SHA256=$hash"
 done

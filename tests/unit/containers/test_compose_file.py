@@ -56,7 +56,7 @@ def test_our_images_end_as_another_user_than_root(path: str) -> None:
 
 
 def test_the_secrets_are_those_that_are_made(tmp_path: Path) -> None:
-    Credentials(tmp_path).make(pgadmin=True)
+    Credentials(tmp_path).make(pages=True)
     made = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert set(COMPOSE["secrets"]) == made
     assert {
