@@ -20,7 +20,7 @@ from tests.running_stack import wait_until
 
 _FILES = "docker-compose.yml:docker-compose.internal-tls.yml"
 _NODES = ("postgres-primary", "postgres-replica")
-_ASK = "PGPASSWORD=$(cat /run/secrets/postgres-pgpool) psql -XqAt -U pgpool -d postgres"
+_PASSWORD = "PGPASSWORD=$(cat /run/secrets/postgres-pgpool)"
 _REDIS = "REDISCLI_AUTH=$(cat /run/secrets/redis-operator) timeout 5 valkey-cli --user operator"
 # Starts a service as gunicorn does, and asks it whether it is ready.
 _READY = """
@@ -52,6 +52,13 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "internal-ca"
 
 
+def asking(statement: str, **options: str) -> str:
+    """Return a command that asks a server of Postgres, by what the environment says of TLS."""
+    told = {"user": "pgpool", "dbname": "postgres", **options}
+    place = " ".join(f"{name}={value}" for name, value in told.items())
+    return f'{_PASSWORD} psql -XqAt "{place}" -c "{statement}"'
+
+
 def refusal(project: Project, service: str, script: str) -> str:
     """Return what a command inside a service complains of; it must fail."""
     command = ("docker", "compose", "exec", "-T", service, "sh", "-euc", script)
@@ -74,7 +81,6 @@ def test_the_service_works_as_ever(secured: Project) -> None:
 
 
 def test_what_a_request_costs_is_told_through_nginx(secured: Project) -> None:
-    # One of query_api's processes at a time connects to Redis, which is what takes long.
     answer = httpx.get(f"{secured.served.url}/query/v1/nowhere")
     assert answer.status_code == httpx.codes.NOT_FOUND
     assert cost(answer.headers).total > 0
@@ -86,7 +92,7 @@ def test_every_connection_to_a_node_is_encrypted(secured: Project, node: str) ->
         "SELECT usename, ssl, version FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
         " WHERE usename IS NOT NULL AND backend_type IN ('client backend', 'walsender')"
     )
-    found = secured.inside("pgpool", f'{_ASK} -h {node} -c "{statement}"').splitlines()
+    found = secured.inside("pgpool", asking(statement, host=node)).splitlines()
     rows = {tuple(line.split("|")) for line in found}
     assert {row[1:] for row in rows} == {("t", "TLSv1.3")}
     expected = {"pgpool", "query_api"} | ({"replicator"} if node == _NODES[0] else set())
@@ -95,7 +101,7 @@ def test_every_connection_to_a_node_is_encrypted(secured: Project, node: str) ->
 
 @pytest.mark.parametrize("host", [*_NODES, "pgpool"])
 def test_a_server_of_postgres_refuses_who_comes_without(secured: Project, host: str) -> None:
-    told = refusal(secured, "pgpool", f"{_ASK} 'host={host} sslmode=disable' -c 'SELECT 1'")
+    told = refusal(secured, "pgpool", asking("SELECT 1", host=host, sslmode="disable"))
     assert "no encryption" in told or "SSL off" in told
 
 
@@ -109,21 +115,20 @@ def test_redis_hears_nobody_who_comes_without(secured: Project) -> None:
 def test_a_server_of_another_authority_is_not_trusted(
     secured: Project, stranger: Path, host: str
 ) -> None:
-    script = f"""cat >/tmp/stranger <<END
-{stranger.read_text()}
-END
-{_ASK} 'host={host} sslrootcert=/tmp/stranger' -c 'SELECT 1'"""
+    ask = asking("SELECT 1", host=host, sslrootcert="/tmp/stranger")
+    script = f"cat >/tmp/stranger <<END\n{stranger.read_text()}\nEND\n{ask}"
     assert "certificate verify failed" in refusal(secured, "pgpool", script)
 
 
 def test_a_server_is_trusted_under_its_own_name_alone(secured: Project) -> None:
-    script = f"""address=$(getent hosts postgres-primary | cut -d ' ' -f 1)
-{_ASK} "host=$address" -c 'SELECT 1'"""
+    address = "address=$(getent hosts postgres-primary | cut -d ' ' -f 1)"
+    script = f"{address}; {asking('SELECT 1', host='$address')}"
     assert "does not match host name" in refusal(secured, "pgpool", script)
 
 
 def once(project: Project, stranger: Path, **settings: str) -> tuple[int, str]:
     """Start auth_api for one question, with some settings changed; return its end and its words."""
+    settings = {"PROMETHEUS_MULTIPROC_DIR": "/tmp", **settings}
     given = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
     command = ("docker", "compose", "run", "--rm", "-T", "--no-deps", "-v", f"{stranger}:/stranger")
     done = project.run(*command, *given, "auth-api", "python", "-c", _READY, check=False)
