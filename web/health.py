@@ -180,7 +180,7 @@ def _root(error: BaseException) -> str | None:
 
 
 def _log_lost(before: Mapping[str, Found], now: Mapping[str, Found]) -> None:
-    # Once, not at each look; of a wrong certificate, say, nothing else tells before a request comes.
+    # Once, not at each look; before a request comes nothing else tells of a wrong certificate.
     for name, found in now.items():
         if not found.ready and (name not in before or before[name].ready):
             _log.warning("part.unready", part=name, reason=found.detail, cause=found.cause)

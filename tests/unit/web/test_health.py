@@ -63,10 +63,7 @@ def test_why_a_part_is_lost_is_logged_once_and_not_told(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     def away() -> None:
-        try:
-            raise OSError("certificate verify failed")
-        except OSError as error:
-            raise UnavailableError("It does not answer.") from error
+        raise UnavailableError("It does not answer.") from OSError("certificate verify failed")
 
     now = [0.0]
     sample_app()  # Logs go where this test can read them.
@@ -82,7 +79,7 @@ def test_why_a_part_is_lost_is_logged_once_and_not_told(
 
 def _body(readiness: Readiness) -> bytes:
     with sample_app().test_request_context():
-        return readiness.response().data
+        return bytes(readiness.response().data)
 
 
 def test_checks_run_at_once_and_none_holds_up_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
