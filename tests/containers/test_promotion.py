@@ -95,4 +95,3 @@ def test_a_primary_that_was_cut_off_steps_down_and_the_two_have_exchanged_roles(
     load.check()
     assert project.nodes()[PRIMARY].role == "primary"
     wait_until(project.served.is_ready, 60)
-
