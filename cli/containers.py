@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -70,7 +71,7 @@ def print_stack(signing_keys: Path) -> None:
 
     SIGNING_KEYS is the folder with the keys that sign access tokens.
     """
-    composed = json.load(click.get_text_stream("stdin"))
+    composed = json.load(sys.stdin)
     click.echo(json.dumps(swarm.stack(composed, signing_keys), indent=1))
 
 

@@ -46,8 +46,7 @@ def _service(service: Mapping[str, Any], keys: Mapping[str, Path]) -> dict[str, 
         size = int(converted.pop("shm_size"))
         in_memory.append({"type": "tmpfs", "target": _SHARED_MEMORY, "tmpfs": {"size": size}})
     converted["volumes"] = [*converted.get("volumes", ()), *in_memory]
-    for port in converted.get("ports", ()):
-        port["published"] = int(port["published"])
+    converted["ports"] = [_port(port) for port in converted.pop("ports", ())]
     environment = converted.get("environment", {})
     # What has no value is not passed on at all: as if from nobody's environment.
     converted["environment"] = {k: v for k, v in environment.items() if v is not None}
@@ -56,6 +55,17 @@ def _service(service: Mapping[str, Any], keys: Mapping[str, Path]) -> dict[str, 
         handed = [{"source": n, "target": f"{folder}/{p.name}"} for n, p in keys.items()]
         converted["secrets"] = [*converted["secrets"], *handed]
     return converted
+
+
+def _port(port: Mapping[str, Any]) -> dict[str, Any]:
+    # Each machine's own: behind the swarm's balancer all clients would have one address, and limits
+    # count addresses.
+    return {
+        "target": port["target"],
+        "published": int(port["published"]),
+        "protocol": port.get("protocol", "tcp"),
+        "mode": "host",
+    }
 
 
 def _named(project: str, files: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def composed(tmp_path: Path) -> dict[str, Any]:
         "secrets": [{"source": "password"}],
         "shm_size": "1024",
         "tmpfs": ["/tmp"],
-        "ports": [{"target": 1, "published": "80", "mode": "host"}],
+        "ports": [{"target": 1, "published": "80", "host_ip": "127.0.0.1", "mode": "ingress"}],
         "volumes": [{"type": "volume", "source": "data", "target": "/data"}],
     }
     return {
@@ -67,7 +67,7 @@ def test_memory_stands_in_for_what_it_passes_over(composed: dict[str, Any], tmp_
         {"type": "tmpfs", "target": "/dev/shm", "tmpfs": {"size": 1024}},
     ]
     assert service["deploy"]["resources"]["limits"]["cpus"] == "1.5"
-    assert service["ports"] == [{"target": 1, "published": 80, "mode": "host"}]
+    assert service["ports"] == [{"target": 1, "published": 80, "protocol": "tcp", "mode": "host"}]
 
 
 def test_signing_keys_become_secrets_at_their_place(
