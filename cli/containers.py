@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.resources
+import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +17,7 @@ import click
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 
+from cli import swarm
 from cli.stack import schema
 from local_stack import database_roles
 from local_stack.credentials import Credentials, read
@@ -87,6 +90,17 @@ def migrate() -> None:
     given.migrate(
         f"postgresql+psycopg2://{owner}:{password}@{host}:{port}/{database_roles.DATABASE}"
     )
+
+
+@containers.command("stack")
+@click.argument("signing_keys", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def print_stack(signing_keys: Path) -> None:
+    """Print the stack file of a swarm for what `docker compose config` prints, given as JSON.
+
+    SIGNING_KEYS is the folder with the keys that sign access tokens.
+    """
+    composed = json.load(sys.stdin)
+    click.echo(json.dumps(swarm.stack(composed, signing_keys), indent=1))
 
 
 def _failover_sql(history_sql: str) -> str:

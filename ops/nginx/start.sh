@@ -41,7 +41,8 @@ write() {
     write_pgadmin
     write_monitoring
     render /ops/index.html >html/index.html
-    cp /ops/site.css html/site.css
+    # Not cp: what it copies from may be read-only, and so would the copy be the second time.
+    cat /ops/site.css >html/site.css
 }
 
 write_pgadmin() {
@@ -73,8 +74,8 @@ write_monitoring() {
 follow() {
     while sleep 2; do
         if look_at_all; then
-            write
-            nginx -e stderr -p . -c nginx.conf -s reload || true
+            # Whatever fails, it goes on looking.
+            { write && nginx -e stderr -p . -c nginx.conf -s reload; } || true
         fi
     done
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by what PGPool's container runs: the Postgres servers, and which of them is the primary.
 #   SERVERS: all of them, host:name each, in the order of PGPool's nodes
 # The file leader names the primary's host. It is written before a promotion: the servers read it too,

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2154
 # Sourced by what starts Postgres in a container: adds TLS to $configuration/pg_hba.conf and to the
 # server's options where the secret internal-postgres-certificate is there; whoever comes without is
 # then refused. Clients, a standby and psql among them, go by PGSSLMODE and PGSSLROOTCERT.

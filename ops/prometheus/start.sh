@@ -20,7 +20,7 @@ fi
 export AUTH_API COMMAND_API QUERY_API QUERY_STREAM WORKER NODE
 mkdir -p /tmp/messaging
 render /ops/prometheus.yml >/tmp/messaging/prometheus.yml
-cp /ops/alerts.yml /tmp/messaging/alerts.yml
+cat /ops/alerts.yml >/tmp/messaging/alerts.yml
 
 exec prometheus --config.file=/tmp/messaging/prometheus.yml \
     --storage.tsdb.path=/prometheus \
