@@ -11,7 +11,7 @@ mkdir -p known optional servers html tmp/body tmp/proxy tmp/fastcgi tmp/uwsgi tm
 look() {
     found=$(getent ahostsv4 "$1" | awk '{ print $1 }' | sort -u |
         awk -v port="$2" '{ printf "%s%s:%s", (NR > 1 ? "; server " : ""), $1, port }')
-    [ -n "$found" ] && [ "$found" != "$(known "$1")" ] && printf %s "$found" >"known/$1"
+    [ -n "$found" ] && [ "$found" != "$(cat "known/$1" 2>/dev/null)" ] && printf %s "$found" >"known/$1"
 }
 
 look_at_all() {
@@ -19,20 +19,25 @@ look_at_all() {
     for service in auth-api command-api query-api query-stream; do
         look "$service" 8000 && moved=0
     done
+    look waiting-room 8000 && moved=0
     look flower 5555 && moved=0
     look pgadmin 5050 && moved=0
     return $moved
 }
 
-# Where nothing has been found yet, nobody answers.
+# Where nothing has been found yet, nobody answers. With a door of the waiting room, $2, that is where
+# requests go which no container of the service took.
 known() {
     cat "known/$1" 2>/dev/null || printf 127.0.0.1:9
+    if [ -n "${2:-}" ] && [ -e known/waiting-room ]; then
+        printf '; server %s:%s backup' "$(sed 's/:8000.*//' known/waiting-room)" "$2"
+    fi
 }
 
 write() {
-    export AUTH_API="$(known auth-api)" COMMAND_API="$(known command-api)" \
-        QUERY_API="$(known query-api)" QUERY_STREAM="$(known query-stream)" \
-        FLOWER="$(known flower)" PGADMIN="$(known pgadmin)"
+    export AUTH_API="$(known auth-api 8001)" COMMAND_API="$(known command-api 8002)" \
+        QUERY_API="$(known query-api 8003)" QUERY_STREAM="$(known query-stream 8004)" \
+        FLOWER="$(known flower 8005)" PGADMIN="$(known pgadmin)"
     for name in nginx.conf messaging.conf problems.conf; do
         render "/ops/$name" >"$name"
     done
