@@ -30,7 +30,7 @@ look_at_all() {
 known() {
     cat "known/$1" 2>/dev/null || printf 127.0.0.1:9
     if [ -n "${2:-}" ] && [ -e known/waiting-room ]; then
-        printf '; server %s:%s backup' "$(sed 's/:8000.*//' known/waiting-room)" "$2"
+        printf '; server %s:%s backup max_fails=0' "$(sed 's/:8000.*//' known/waiting-room)" "$2"
     fi
 }
 

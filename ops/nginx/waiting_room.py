@@ -21,6 +21,8 @@ from pathlib import Path
 _PATIENCE_S = 30.0
 _CONNECT_S = 1.0
 _PAUSE_S = 0.1
+# Once it stops: connections that NGINX keeps for later would stay longer.
+_LEAVE_S = 5.0
 _CHUNK = 64 * 1024
 _SIGN_OF_LIFE_S = 2.0
 
@@ -76,7 +78,7 @@ async def serve(doors: list[str]) -> None:
         server.close()
     inside = asyncio.all_tasks() - {asyncio.current_task()}
     if inside:
-        await asyncio.wait(inside, timeout=_PATIENCE_S)
+        await asyncio.wait(inside, timeout=_LEAVE_S)
 
 
 if __name__ == "__main__":

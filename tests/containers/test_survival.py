@@ -11,7 +11,6 @@ from tests.containers.project import Project
 from tests.containers.visitors import Visitors
 from tests.running_stack import wait_until
 
-
 _SERVICES = [
     *("postgres-replica", "postgres-primary", "pgpool", "redis", "worker", "beat"),
     *("command-api", "query-api", "auth-api", "query-stream", "nginx"),

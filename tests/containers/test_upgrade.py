@@ -18,7 +18,6 @@ _REPLACE = ("up", "--detach", "--no-deps", "--build", "--force-recreate")
     [
         *(["command-api"], ["query-api"], ["auth-api"]),
         ["worker", "beat", "flower", "waiting-room", "query-stream"],
-        ["auth-api", "command-api", "query-api", "worker"],
     ],
     ids=",".join,
 )
