@@ -1,4 +1,4 @@
-"""A back-up made while people write, and what is restored from it: runbook backup-and-restore.md."""
+"""A back-up made while people write, and what is restored from it: backup-and-restore.md."""
 
 from __future__ import annotations
 
