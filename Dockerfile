@@ -28,7 +28,7 @@ RUN groupadd --gid 10001 messaging \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin messaging \
     && /usr/local/bin/python -m pip uninstall --yes --quiet --root-user-action=ignore pip
 COPY --from=build /opt/messaging /opt/messaging
-COPY ops/gunicorn ops/flower /etc/messaging/
+COPY ops/gunicorn ops/flower ops/nginx/waiting_room.py /etc/messaging/
 WORKDIR /tmp
 USER 10001:10001
 HEALTHCHECK --interval=10s --timeout=20s --start-period=180s --retries=3 \

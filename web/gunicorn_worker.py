@@ -1,6 +1,7 @@
 """Gunicorn's threaded worker, except that what it refuses by itself is a problem, not a page.
 
-And that the app is told of the worker's end: what never ends by itself would else be cut off.
+And that the app is told of the worker's end: what never ends by itself would else be cut off. And
+that a worker which stops takes whoever has knocked already.
 
 Gunicorn's master loads this module and keeps it. What it imports of ours is therefore imported by
 the workers alone: on SIGHUP new ones take the code that is there then, all of it.
@@ -44,6 +45,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().handle_exit(sig, frame)
         # Not here: a signal may interrupt the very code whose lock is needed.
         threading.Thread(target=_stop, args=(self.wsgi,), daemon=True).start()
+
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001  # gunicorn's own form
+        """Begin or cease to take connections; a worker that stops first takes those that wait."""
+        super().set_accept_enabled(enabled)
+        if self.alive or enabled:
+            return
+        for listener in self.sockets:
+            listener.setblocking(False)  # noqa: FBT003  # a socket's own form
+            taken = -1
+            while taken != self.nr_conns:
+                taken = self.nr_conns
+                self.accept(listener)
+            # As long as any process has it open, the kernel lets people in, to wait for nobody.
+            listener.close()
 
     def handle_error(
         self, _request: Any, client: socket.socket, _from: Any, exc: Exception

@@ -11,29 +11,33 @@ mkdir -p known optional servers html tmp/body tmp/proxy tmp/fastcgi tmp/uwsgi tm
 look() {
     found=$(getent ahostsv4 "$1" | awk '{ print $1 }' | sort -u |
         awk -v port="$2" '{ printf "%s%s:%s", (NR > 1 ? "; server " : ""), $1, port }')
-    [ -n "$found" ] && [ "$found" != "$(known "$1")" ] && printf %s "$found" >"known/$1"
+    [ -n "$found" ] && [ "$found" != "$(cat "known/$1" 2>/dev/null)" ] && printf %s "$found" >"known/$1"
 }
 
 look_at_all() {
     moved=1
     for place in auth-api:8000 command-api:8000 query-api:8000 query-stream:8000 flower:5555 \
-        pgadmin:5050 prometheus:9090 grafana:3000; do
+        waiting-room:8000 pgadmin:5050 prometheus:9090 grafana:3000; do
         look "${place%:*}" "${place#*:}" && moved=0
     done
     return $moved
 }
 
-# Where nothing has been found yet, nobody answers.
+# Where nothing has been found yet, nobody answers. With a door of the waiting room, $2, that is where
+# requests go which no container of the service took.
 known() {
     cat "known/$1" 2>/dev/null || printf 127.0.0.1:9
+    if [ -n "${2:-}" ] && [ -e known/waiting-room ]; then
+        printf '; server %s:%s backup max_fails=0' "$(sed 's/:8000.*//' known/waiting-room)" "$2"
+    fi
 }
 
 write() {
-    AUTH_API=$(known auth-api)
-    COMMAND_API=$(known command-api)
-    QUERY_API=$(known query-api)
-    QUERY_STREAM=$(known query-stream)
-    FLOWER=$(known flower)
+    AUTH_API=$(known auth-api 8001)
+    COMMAND_API=$(known command-api 8002)
+    QUERY_API=$(known query-api 8003)
+    QUERY_STREAM=$(known query-stream 8004)
+    FLOWER=$(known flower 8005)
     export AUTH_API COMMAND_API QUERY_API QUERY_STREAM FLOWER
     for name in nginx.conf messaging.conf problems.conf; do
         render "/ops/$name" >"$name"

@@ -17,11 +17,11 @@ else
     appoint "$chosen" promoting
     if promote "$chosen"; then
         configure >pgpool.conf
-        kill -s HUP "$(cat pgpool.pid)" 2>/dev/null || true
+        tell_pgpool HUP
         exit 0
     fi
     say "$chosen was not promoted"
 fi
 # Without a primary PGPool is of no use: when it starts it waits for one.
-kill -s INT "$(cat pgpool.pid)" 2>/dev/null || true
+tell_pgpool INT
 exit 1

@@ -15,6 +15,11 @@ say() {
     echo "$(date -u +%FT%TZ) $*" >&2
 }
 
+# Sends PGPool signal $1, if it runs.
+tell_pgpool() {
+    { read -r pid <pgpool.pid && kill -s "$1" "$pid"; } 2>/dev/null || true
+}
+
 hosts() {
     for server in $SERVERS; do echo "${server%:*}"; done
 }

@@ -55,7 +55,7 @@ guard() {
         # Longer than it takes to appoint another one.
         if [ $lost -ge 5 ]; then
             say "PGPool has given up the primary: starting it anew"
-            kill -s INT "$(cat pgpool.pid)"
+            tell_pgpool INT
             lost=0
         fi
     done

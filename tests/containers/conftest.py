@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from tests.containers.browser import chromium, program
 from tests.containers.project import ROOT, Project
 
-_OUTAGES = pytest.StashKey[dict[str, float]]()
+_WAITS = pytest.StashKey[dict[str, dict[str, float]]]()
 
 
 @pytest.fixture(scope="session")
@@ -48,16 +48,20 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def outages(pytestconfig: pytest.Config) -> dict[str, float]:
-    """Where a test writes how long a fault was felt, in seconds, to be shown at the end."""
-    return pytestconfig.stash.setdefault(_OUTAGES, {})
+def waits(pytestconfig: pytest.Config) -> dict[str, dict[str, float]]:
+    """Where a test writes how long who waited for an answer, by what was done; shown at the end."""
+    return pytestconfig.stash.setdefault(_WAITS, {})
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Show how long each fault was felt."""
-    for service, seconds in config.stash.get(_OUTAGES, {}).items():
-        terminalreporter.write_line(
-            f"after the crash of {service:18} every sender was heard again within {seconds:5.1f} s"
-        )
+    table = config.stash.get(_WAITS, {})
+    if table:
+        kinds = list(next(iter(table.values())))
+        head = "".join(f"{kind:>10}" for kind in kinds)
+        terminalreporter.write_line(f"{'longest time without an answer, in seconds':60}{head}")
+    for what, longest in table.items():
+        row = "".join(f"{longest[kind]:10.1f}" for kind in kinds)
+        terminalreporter.write_line(f"{what:60}{row}")

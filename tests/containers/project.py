@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -87,6 +87,22 @@ class Project:
         )
         assert not check or done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
         return done
+
+    def pipe(
+        self, *command: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+    ) -> str:
+        """Run a command with what it reads or writes; return what it says, whether it succeeds."""
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self.environ,
+            stdin=stdin or subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            timeout=_UP_S,
+            check=False,
+        )
+        return done.stderr.decode()
 
     def compose(self, *arguments: str) -> str:
         """Run `docker compose` and return what it prints."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 from tests.chaos.load import Load
 from tests.containers.project import FAILOVER_S, Project
+from tests.containers.visitors import Visitors
 from tests.running_stack import wait_until
 
 PRIMARY, REPLICA = "postgres-primary", "postgres-replica"
@@ -45,18 +44,18 @@ def test_a_primary_that_only_restarts_stays_the_primary(project: Project) -> Non
 
 
 def test_a_lost_primary_is_replaced_though_its_standby_was_behind(
-    project: Project, outages: dict[str, float]
+    project: Project, waits: dict[str, dict[str, float]]
 ) -> None:
-    load = Load(project.served, people=8)
-    with load.running():
+    load, visitors = Load(project.served, people=8), Visitors(project.served)
+    with load.running(), visitors.visiting():
         load.await_progress()
         hold_back_the_standby(project)
         wait_until(lambda: events(project, PRIMARY) > events(project, REPLICA) + _BEHIND, 120)
-        lost = time.monotonic()
         project.run("docker", "kill", project.container(PRIMARY))
         wait_until(lambda: project.leader() == REPLICA, _PROMOTED_S)
         load.await_progress()
-        outages["the primary, for good"] = time.monotonic() - lost
+        visitors.await_answers()
+    waits["the primary lost, its standby behind"] = visitors.longest
     load.check()
     assert project.nodes()[REPLICA].role == "primary"
 
@@ -75,23 +74,23 @@ def test_the_old_primary_comes_back_as_a_standby_by_being_rewound(project: Proje
 
 
 def test_a_primary_that_was_cut_off_steps_down_and_the_two_have_exchanged_roles(
-    project: Project, outages: dict[str, float]
+    project: Project, waits: dict[str, dict[str, float]]
 ) -> None:
     assert project.leader() == REPLICA
-    load = Load(project.served, people=4)
-    with load.running():
+    load, visitors = Load(project.served, people=4), Visitors(project.served)
+    with load.running(), visitors.visiting():
         load.await_progress()
-        cut = time.monotonic()
         heal = project.disconnect(REPLICA)
         wait_until(lambda: project.leader() == PRIMARY, _PROMOTED_S)
         load.await_progress()
-        outages["the primary, cut off"] = time.monotonic() - cut
+        visitors.await_answers()
         # It learns without a network that it was replaced.
         told = "another server has taken its place: stopping"
         wait_until(lambda: told in project.compose("logs", REPLICA))
         heal()
         wait_until(lambda: project.follows(REPLICA), 90)
         load.await_progress()
+    waits["the primary cut off for long"] = visitors.longest
     load.check()
     assert project.nodes()[PRIMARY].role == "primary"
     wait_until(project.served.is_ready, 60)

@@ -42,32 +42,6 @@ def test_an_operator_looks_at_queues_and_verifies(project: Project) -> None:
     assert project.compose(*operator, "events", "verify", "--json")
 
 
-def test_more_workers_and_more_apis_share_the_work(project: Project) -> None:
-    seen = len(project.compose("logs", "--no-log-prefix", "nginx"))
-    project.up("--scale", "worker=3", "--scale", "command-api=3", "--no-recreate")
-    auth = ("operator", project.secret("flower"))
-    address = f"{project.served.url}/flower/api/workers?refresh=1"
-
-    def online() -> int:
-        return len(httpx.get(address, auth=auth, timeout=30).json())
-
-    wait_until(lambda: online() >= 3)
-    load = Load(project.served, people=4)
-
-    def servers() -> int:
-        log = project.compose("logs", "--no-log-prefix", "nginx")[seen:]
-        lines = [line for line in log.splitlines() if '"/command/v1/messages"' in line]
-        return len({line.partition('"service":"')[2].partition('"')[0] for line in lines})
-
-    with load.running():
-        load.await_progress()
-        wait_until(lambda: servers() >= 3)
-    load.check()
-    project.up()  # As many as the file says again.
-    assert len(project.compose("ps", "--quiet", "command-api").split()) == 1
-    wait_until(project.served.is_ready)
-
-
 def test_a_stop_drops_no_command(project: Project) -> None:
     load = Load(project.served, people=4)
     with load.running():

@@ -15,7 +15,8 @@ from local_stack.credentials import Credentials
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OUR_OWN = {"auth-api", "command-api", "query-api", "query-stream", "worker", "beat", "flower"}
+APIS = {"auth-api", "command-api", "query-api", "query-stream"}
+OUR_OWN = {*APIS, "waiting-room", "worker", "beat", "flower"}
 ROOTLESS_IMAGES = {"migrate", "operator", "pgpool", *OUR_OWN}
 
 
@@ -69,7 +70,7 @@ def test_a_service_of_ours_is_handed_the_secrets_that_its_environment_names(name
     service = SERVICES[name]
     named = [str(value) for value in service["environment"].values()]
     files = {value.removeprefix("/run/secrets/") for value in named if "/run/secrets/" in value}
-    assert files == set(service["secrets"])
+    assert files == set(service.get("secrets", ()))
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -101,10 +102,18 @@ def test_a_service_learns_of_the_settings_that_it_reads(name: str, known: tuple[
 def test_each_part_is_looked_at() -> None:
     looked_at = {name for name in SERVICES if name not in OUR_OWN}
     without = {name for name in looked_at if "test" not in SERVICES[name]["healthcheck"]}
-    assert without == {"migrate", "operator"}  # They end.
+    assert without == {"migrate", "operator", "backup", "restore"}  # They end.
     for name in OUR_OWN:  # Their image brings the check.
         environment = SERVICES[name]["environment"]
         assert "MESSAGING_HEALTH_URL" in environment or "MESSAGING_ALIVE_FILE" in environment
+
+
+def test_a_request_that_no_container_takes_finds_its_waiting_room() -> None:
+    doors = dict(door.split("=") for door in SERVICES["waiting-room"]["command"][3:])
+    script = (ROOT / "ops/nginx/start.sh").read_text(encoding="utf-8")
+    told = dict(re.findall(r"known ([a-z-]+) (80[0-9]+)\)", script))
+    assert set(told) == {*APIS, "flower"}
+    assert {doors[door].partition(":")[0]: door for door in doors} == told
 
 
 def test_configurations_are_the_files_of_ops() -> None:
