@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import psycopg2
@@ -17,11 +21,17 @@ from cli import swarm
 from cli.stack import schema
 from local_stack import database_roles
 from local_stack.credentials import Credentials, read
+from runtime.clock import utc_now
 from runtime.errors import MessagingError
+
+if TYPE_CHECKING:
+    from local_stack.certificates import Certificates
 
 # Where Docker puts the secrets of a service.
 _SECRETS = Path("/run/secrets")
 _CONNECT_TIMEOUT_S = 10
+# A standby may have to take the place of a primary that is lost.
+_PRIMARY_S = 150
 
 
 @click.group()
@@ -32,7 +42,8 @@ def containers() -> None:
 @containers.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--rotate", is_flag=True, help="Sign tokens with a new key from now on.")
-def secrets(folder: Path, *, rotate: bool) -> None:
+@click.option("--tls", is_flag=True, help="Also certificates for the servers, and renew old ones.")
+def secrets(folder: Path, *, rotate: bool, tls: bool) -> None:
     """Make the secrets that FOLDER lacks; those that exist stay.
 
     Docker hands each container the files that it needs, and no other. Whoever may not enter FOLDER
@@ -42,24 +53,41 @@ def secrets(folder: Path, *, rotate: bool) -> None:
     credentials.make(pages=True)
     if rotate:
         credentials.rotate_signing_key()
+    if tls:
+        for name in _certificates(folder).make(now=utc_now()):
+            click.echo(f"A certificate for {name} was made.")
     # Each container runs as another user, and Docker changes neither owner nor mode.
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o444)
+    authority_key = folder / "internal-ca-key"
+    if authority_key.exists():  # No container is handed it.
+        authority_key.chmod(0o400)
     folder.chmod(0o700)
+
+
+def _certificates(folder: Path) -> Certificates:
+    # Here, for it costs more than all other verbs together take to start.
+    from local_stack.certificates import Certificates  # noqa: PLC0415
+
+    return Certificates(folder)
 
 
 @containers.command()
 def migrate() -> None:
     """Make roles and schemas at the primary, or bring them up to date; harmless to repeat.
 
-    MESSAGING_PRIMARY names the primary, `host:port`.
+    MESSAGING_PRIMARY names the servers, `host:port`, parted by commas; whichever takes writes is
+    the primary. It is waited for.
     """
-    host, port = _primary()
-    roles = schema()
-    database_roles.set_up(_superuser, Credentials(_SECRETS), roles.roles_sql)
+    host, port = _await_primary()
+    superuser = partial(_superuser, host, port)
+    given = schema()
+    database_roles.set_up(superuser, Credentials(_SECRETS), given.roles_sql)
+    with superuser(database_roles.DATABASE) as cursor:
+        cursor.execute(_failover_sql(given.history_sql))
     owner = "messaging_owner"
     password = read(Credentials(_SECRETS).database(owner))
-    roles.migrate(
+    given.migrate(
         f"postgresql+psycopg2://{owner}:{password}@{host}:{port}/{database_roles.DATABASE}"
     )
 
@@ -75,14 +103,41 @@ def print_stack(signing_keys: Path) -> None:
     click.echo(json.dumps(swarm.stack(composed, signing_keys), indent=1))
 
 
-def _primary() -> tuple[str, str]:
-    host, _, port = os.environ.get("MESSAGING_PRIMARY", "postgres-primary:5432").partition(":")
-    return host, port or "5432"
+def _failover_sql(history_sql: str) -> str:
+    text = (importlib.resources.files("database") / "failover.sql").read_text(encoding="utf-8")
+    return text.replace("--HISTORY--", history_sql)
+
+
+def _servers() -> list[tuple[str, str]]:
+    given = os.environ.get("MESSAGING_PRIMARY") or "postgres-primary:5432"
+    parted = (server.partition(":") for server in given.split(","))
+    return [(host, port or "5432") for host, _, port in parted]
+
+
+def _await_primary() -> tuple[str, str]:
+    """Return host and port of the server that takes writes, once there is one.
+
+    Raises:
+        MessagingError: None does for a long time.
+    """
+    deadline = time.monotonic() + _PRIMARY_S
+    while True:
+        for server in _servers():
+            try:
+                with _superuser(*server, "postgres") as cursor:
+                    cursor.execute("SELECT pg_is_in_recovery()")
+                    if cursor.fetchone() == (False,):
+                        return server
+                reason = "none takes writes"
+            except MessagingError as error:
+                reason = str(error)
+        if time.monotonic() > deadline:
+            raise MessagingError(f"There is no primary: {reason}")
+        time.sleep(1)
 
 
 @contextmanager
-def _superuser(database: str) -> Iterator[Cursor]:
-    host, port = _primary()
+def _superuser(host: str, port: str, database: str) -> Iterator[Cursor]:
     try:
         connection = psycopg2.connect(
             host=host,
@@ -94,7 +149,7 @@ def _superuser(database: str) -> Iterator[Cursor]:
             application_name="messaging migrate",
         )
     except psycopg2.OperationalError as error:
-        raise MessagingError(f"The primary cannot be reached: {str(error).strip()}") from error
+        raise MessagingError(f"{host} cannot be reached: {str(error).strip()}") from error
     with closing(connection):
         connection.autocommit = True
         with connection.cursor() as cursor:

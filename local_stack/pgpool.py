@@ -13,6 +13,8 @@ from local_stack.service import Service
 
 NAMES = ("pgpool", "pgpool_watch")
 _CHILDREN = 40
+# It only tells: nobody is promoted but by an operator.
+_ON_FAILURE = 'echo >&2; echo "$(date -u +%%FT%%TZ) node %d (%h:%p) is out of use" >&2'
 # They talk to Postgres directly, or not to PGPool at all.
 _NOT_THROUGH_PGPOOL = frozenset({"postgres", "replicator", "messaging_owner"})
 
@@ -65,13 +67,12 @@ def prepare(context: Context) -> None:
         "PORT": context.port("pgpool"),
         "ADMIN_PORT": context.port("pgpool_admin"),
         "SOCKETS": str(_sockets(context)).replace("'", "''"),
-        "PRIMARY_HOST": "127.0.0.1",
-        "PRIMARY_PORT": context.port("primary"),
-        "STANDBY_HOST": "127.0.0.1",
-        "STANDBY_PORT": context.port("replica"),
         "CHILDREN": _CHILDREN,
+        "FAILOVER_COMMAND": _ON_FAILURE,
     }
+    nodes = {"PRIMARY_PORT": context.port("primary"), "STANDBY_PORT": context.port("replica")}
     configuration = templates.render("pgpool/pgpool.conf", values)
+    configuration += templates.render("pgpool/local_nodes.conf", nodes)
     files.write(folder / "pgpool.conf", configuration, owner=owner)
     files.write(folder / "watch.sh", (templates.OPS / "pgpool/watch.sh").read_text(), owner=owner)
     hba = templates.render("pgpool/pool_hba.conf", {"NETWORK": "127.0.0.1/32"})

@@ -1,29 +1,27 @@
 #!/bin/sh
-# PGPool's failover_command, for containers:
-#   failover_command = '/etc/pgpool/failover.sh %d %P %H %r'
-# Promotes the standby that PGPool chose, if it was the primary that failed. The old primary must be
-# kept from coming back as one: its container runs ops/postgres/follow.sh before Postgres.
+# PGPool's failover_command in containers: failover.sh HOST. The server there is out of use; if it was
+# the primary, another takes its place.
 set -eu
-failed_node=$1 old_primary=$2 new_host=$3 new_port=$4
+. /ops/render.sh
+. /ops/nodes.sh
+cd /tmp/messaging
+failed=$1
 
-if [ "$failed_node" != "$old_primary" ]; then
-    exit 0
+say "$failed is out of use"
+[ "$failed" = "$(leader)" ] || exit 0
+chosen=$(candidate "$failed")
+if [ -z "$chosen" ]; then
+    say "no standby can take its place"
+else
+    # Whatever happens from here on: the old primary takes no more writes.
+    appoint "$chosen" promoting
+    if promote "$chosen"; then
+        configure >pgpool.conf
+        kill -s HUP "$(cat pgpool.pid)" 2>/dev/null || true
+        exit 0
+    fi
+    say "$chosen was not promoted"
 fi
-# Empty when no node is left.
-if [ -z "$new_host" ]; then
-    echo "failover: no standby is left to promote" >&2
-    exit 1
-fi
-# PGPASSFILE holds the password.
-run() {
-    psql --no-password --no-psqlrc --set ON_ERROR_STOP=1 --quiet --tuples-only --no-align \
-        --host "$new_host" --port "$new_port" --username postgres "$@"
-}
-promoted=$(run --dbname postgres --command 'SELECT pg_promote(true, 60)')
-if [ "$promoted" != t ]; then
-    echo "failover: $new_host:$new_port was not promoted" >&2
-    exit 1
-fi
-run --dbname messaging --file "${HISTORY_SQL:-/etc/pgpool/history.sql}"
-run --dbname messaging --command "SELECT pg_create_physical_replication_slot('standby1', true)
-    WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = 'standby1')"
+# Without a primary PGPool is of no use: when it starts it waits for one.
+kill -s INT "$(cat pgpool.pid)" 2>/dev/null || true
+exit 1

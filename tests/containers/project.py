@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,17 @@ from tests.running_stack import FAST, ServedStack, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 # Images are built and bases pulled on the way.
 _UP_S = 1_200
+# Longer than a primary needs to come back by itself, shorter than what a sender waits.
+FAILOVER_S = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A Postgres server as PGPool sees it; `state` is that of its replication."""
+
+    up: bool
+    role: str
+    state: str
 
 
 class Project:
@@ -38,6 +50,7 @@ class Project:
             "COMPOSE_PROFILES": "",
             "MESSAGING_SECRETS": str(self.secrets),
             "MESSAGING_PORT": str(self.port),
+            "MESSAGING_FAILOVER_SECONDS": str(FAILOVER_S),
             "MESSAGING_IMAGE": self.images[0],
             "MESSAGING_PGPOOL_IMAGE": self.images[1],
         }
@@ -95,6 +108,40 @@ class Project:
         """Run a shell script inside the first container of a service; return what it prints."""
         return self.compose("exec", "-T", service, "sh", "-euc", script)
 
+    def container(self, service: str) -> str:
+        """Return the id of a service's first container, running or not."""
+        return self.compose("ps", "--all", "--quiet", service).split()[0]
+
+    def nodes(self) -> dict[str, Node]:
+        """Return the Postgres servers by their hosts, as PGPool sees them; none if it is away."""
+        try:
+            rows = [row.split("|") for row in self.query("operator", "SHOW POOL_NODES")]
+        except AssertionError:  # PGPool is away, or has no server.
+            return {}
+        return {row[1]: Node(up=row[3] == "up", role=row[6], state=row[11]) for row in rows}
+
+    def follows(self, host: str) -> bool:
+        """Return whether the server at `host` follows the primary, and PGPool uses it."""
+        return self.nodes().get(host) == Node(up=True, role="standby", state="streaming")
+
+    def leader(self) -> str:
+        """Return the host of the server that PGPool has appointed as the primary."""
+        return self.inside("pgpool", "cat /var/lib/messaging/leader").strip()
+
+    def disconnect(self, service: str) -> Callable[[], None]:
+        """Cut a service's first container off from all its networks; return what heals it."""
+        identity = self.container(service)
+        inspected = json.loads(self.run("docker", "inspect", identity).stdout)[0]
+        networks = list(inspected["NetworkSettings"]["Networks"])
+        for network in networks:
+            self.run("docker", "network", "disconnect", network, identity)
+
+        def heal() -> None:
+            for network in networks:
+                self.run("docker", "network", "connect", "--alias", service, network, identity)
+
+        return heal
+
     def crash(self, service: str) -> None:
         """Kill the processes of a service's container, as a crash does, and see it restart."""
         identity = self.compose("ps", "--quiet", service).split()[0]
@@ -110,10 +157,10 @@ class Project:
         """Return a secret's text."""
         return (self.secrets / name).read_text(encoding="utf-8").strip()
 
-    def query(self, role: str, statement: str) -> list[str]:
-        """Return the rows of a statement at PGPool, columns parted by `|`."""
+    def query(self, role: str, statement: str, *, host: str = "127.0.0.1") -> list[str]:
+        """Return the rows of a statement at PGPool, or at a server, columns parted by `|`."""
         password = f"$(cat /run/secrets/postgres-{role})"
-        address = f"-h 127.0.0.1 -U {role} -d messaging"
+        address = f"-h {host} -U {role} -d messaging"
         script = f'PGPASSWORD="{password}" psql -XqAt {address} -c "{statement}"'
         return self.inside("pgpool", script).splitlines()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -21,6 +22,13 @@ _TOKEN = re.compile(r"""['"]csrfToken['"]: ['"]([^'"]+)['"]""")
 @pytest.fixture(scope="module")
 def pgadmin(project: Project) -> Iterator[httpx.Client]:
     """A client that has logged in; pgAdmin runs as long as it does."""
+    with running(project) as client:
+        yield client
+
+
+@contextmanager
+def running(project: Project) -> Iterator[httpx.Client]:
+    """Run pgAdmin, and give a client that has logged in."""
     project.requires("dpage/pgadmin4:9")
     project.compose("--profile", "pgadmin", "up", "--detach", "--wait", "pgadmin")
     with httpx.Client(

@@ -84,10 +84,10 @@ def test_no_environment_holds_a_secret(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "known"),
     [
-        ("auth-api", (*settings.LOGIN, *settings.SESSIONS, *settings.ARGON2)),
-        ("command-api", (*settings.QUEUE, *settings.COMMAND_RATE)),
-        ("query-stream", settings.STREAMS),
-        ("query-api", settings.CANARY),
+        ("auth-api", (*settings.PROFILE, *settings.LOGIN, *settings.SESSIONS, *settings.ARGON2)),
+        ("command-api", (*settings.PROFILE, *settings.QUEUE, *settings.COMMAND_RATE)),
+        ("query-stream", (*settings.PROFILE, *settings.STREAMS)),
+        ("query-api", (*settings.PROFILE, *settings.CANARY)),
         ("beat", settings.CANARY),
         ("worker", (*settings.QUEUE, *settings.FAULTS, *settings.ACCESS, *settings.CANARY)),
         ("nginx", (*settings.ADDRESS, "MESSAGING_STREAM_HEARTBEAT", "MESSAGING_PUBLIC_URL")),

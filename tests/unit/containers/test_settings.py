@@ -33,8 +33,13 @@ PAGE = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 
 # Sizes that fit what gunicorn and PGPool are given here; every service has its own.
 LEFT_TO_DEFAULTS = {"MESSAGING_DATABASE_POOL", "MESSAGING_STATEMENT_TIMEOUT"}
-STREAMS = {
-    *("MESSAGING_STREAM_LIMIT", "MESSAGING_STREAM_ACCOUNT_LIMIT", "MESSAGING_STREAM_HEARTBEAT")
+# What the groups that a service shares with others read, and it does not use.
+ELSEWHERE = {
+    "query-api": {
+        *("MESSAGING_STREAM_LIMIT", "MESSAGING_STREAM_ACCOUNT_LIMIT", "MESSAGING_STREAM_HEARTBEAT")
+    },
+    # It has no requests.
+    "worker": {"MESSAGING_PROFILE_SLOW_MS", "MESSAGING_PROFILE_SHOWN"},
 }
 
 
@@ -97,7 +102,7 @@ def test_a_container_is_told_of_every_setting_that_its_service_reads(
     service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = set(COMPOSE["services"][service]["environment"])
-    elsewhere = STREAMS if service == "query-api" else set()
+    elsewhere = ELSEWHERE.get(service, set())
     assert recorded(service, monkeypatch).names - told <= LEFT_TO_DEFAULTS | elsewhere
 
 
