@@ -37,8 +37,10 @@ class Tab:
     complaints: list[str] = field(default_factory=list)
 
     def note(self, *words: object) -> None:
-        """Add a complaint."""
-        self.complaints.append(" ".join(map(str, words)))
+        """Add a complaint, but not of another container that came or went on this machine."""
+        said = " ".join(map(str, words))
+        if "net::ERR_NETWORK_CHANGED" not in said:
+            self.complaints.append(said)
 
     def watch(self) -> None:
         """Collect complaints from now on."""

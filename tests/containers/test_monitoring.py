@@ -72,7 +72,7 @@ def test_every_container_of_a_service_is_asked(ask: Ask) -> None:
 
 
 def test_a_question_is_answered_with_what_the_services_measure(ask: Ask) -> None:
-    question = 'query?query=max by (partition) (messaging_canary_age_seconds{node="replica"})'
+    question = "query?query=max by (partition) (messaging_queue_waiting_events)"
     wait_until(lambda: len(ask(question)["result"]) == 16, 60)
 
 
