@@ -12,8 +12,9 @@ COPY . .
 # Nothing more is fetched: setuptools is among the pins. What only tests and builds need goes.
 RUN pip install --no-deps --no-build-isolation --no-index . \
     && pip uninstall --yes --quiet setuptools \
-    && cd /opt/messaging/lib/python3*/site-packages \
-    && rm -rf */tests */test */testing pygments/lexers/__pycache__
+    && rm -rf /opt/messaging/lib/python3*/site-packages/*/tests /opt/messaging/lib/python3*/site-packages/*/test \
+        /opt/messaging/lib/python3*/site-packages/*/testing \
+        /opt/messaging/lib/python3*/site-packages/pygments/lexers/__pycache__
 
 FROM ${PYTHON}
 LABEL org.opencontainers.image.title="messaging" \

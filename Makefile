@@ -41,6 +41,7 @@ check: ## Run linters, type checker and import rules, build the docs
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	scripts/lint
 	.venv/bin/mkdocs build --strict --quiet --site-dir build/site
 
 test-compose: ## Build, test and break the container stack; needs a Docker engine

@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             "ended_sessions": revocations.check,
         },
         guard=Guard(TokenVerifier(services.keys, issuer=issuer), revocations),
+        profile=settings.api.profile,
     )
     # NGINX sets X-Forwarded-For, and nothing but NGINX reaches us: we listen on loopback alone.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1)  # type: ignore[method-assign]  # Flask's way

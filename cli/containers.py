@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import importlib.resources
+import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 
+from cli import swarm
 from cli.stack import schema
 from local_stack import database_roles
 from local_stack.credentials import Credentials, read
+from runtime.clock import utc_now
 from runtime.errors import MessagingError
+
+if TYPE_CHECKING:
+    from local_stack.certificates import Certificates
 
 # Where Docker puts the secrets of a service.
 _SECRETS = Path("/run/secrets")
@@ -34,20 +42,34 @@ def containers() -> None:
 @containers.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--rotate", is_flag=True, help="Sign tokens with a new key from now on.")
-def secrets(folder: Path, *, rotate: bool) -> None:
+@click.option("--tls", is_flag=True, help="Also certificates for the servers, and renew old ones.")
+def secrets(folder: Path, *, rotate: bool, tls: bool) -> None:
     """Make the secrets that FOLDER lacks; those that exist stay.
 
     Docker hands each container the files that it needs, and no other. Whoever may not enter FOLDER
     sees none of them: only its owner may.
     """
     credentials = Credentials(folder)
-    credentials.make(pgadmin=True)
+    credentials.make(pages=True)
     if rotate:
         credentials.rotate_signing_key()
+    if tls:
+        for name in _certificates(folder).make(now=utc_now()):
+            click.echo(f"A certificate for {name} was made.")
     # Each container runs as another user, and Docker changes neither owner nor mode.
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o444)
+    authority_key = folder / "internal-ca-key"
+    if authority_key.exists():  # No container is handed it.
+        authority_key.chmod(0o400)
     folder.chmod(0o700)
+
+
+def _certificates(folder: Path) -> Certificates:
+    # Here, for it costs more than all other verbs together take to start.
+    from local_stack.certificates import Certificates  # noqa: PLC0415
+
+    return Certificates(folder)
 
 
 @containers.command()
@@ -68,6 +90,17 @@ def migrate() -> None:
     given.migrate(
         f"postgresql+psycopg2://{owner}:{password}@{host}:{port}/{database_roles.DATABASE}"
     )
+
+
+@containers.command("stack")
+@click.argument("signing_keys", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def print_stack(signing_keys: Path) -> None:
+    """Print the stack file of a swarm for what `docker compose config` prints, given as JSON.
+
+    SIGNING_KEYS is the folder with the keys that sign access tokens.
+    """
+    composed = json.load(sys.stdin)
+    click.echo(json.dumps(swarm.stack(composed, signing_keys), indent=1))
 
 
 def _failover_sql(history_sql: str) -> str:

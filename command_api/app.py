@@ -25,6 +25,7 @@ from events.queue import EventQueue
 from runtime import redis_client
 from runtime.clock import utc_now
 from runtime.errors import UnavailableError
+from runtime.profiling import counted
 from runtime.revocations import RevocationList
 from runtime.settings import Reader
 from web.access_tokens import TokenVerifier
@@ -41,8 +42,8 @@ Accepts writes and deletes.
 where an operator sees it. It is never lost. Whether a message exists and is yours is decided when
 the event is applied: look at `Location`, or send the `Consistency-Token` with any query.
 
-Send or edit a message with `Prefer: wait=N`, and the answer shows it once that is applied: 201 or
-200. If it is not within N seconds, 1 to 10, the answer is the usual 202.
+Send or edit a message with `Prefer: wait=N`, and the answer shows it once that is applied: 201,
+or 200 for an edit. If it is not within N seconds, 1 to 10, the answer is the usual 202.
 
 Give a command an `Idempotency-Key`, and it can be repeated without a second effect.
 """
@@ -69,6 +70,7 @@ def create_app(settings: CommandSettings | None = None, *, guard: Guard | None =
         statuses=STATUSES,
         parts={"redis": redis_answers(client), "queue": _queue_is_open(tools.queue)},
         guard=guard or _guard(settings, client),
+        profile=settings.api.profile,
     )
     app.extensions[TOOLS] = tools
     for blueprint in (messages, conversations, batch):
@@ -92,12 +94,14 @@ def _tools(settings: CommandSettings, client: Redis) -> Tools:
     celery = create_celery(settings.broker, partitions=settings.queue.partitions)
     # A wake-up must not hold up a 202: one that is lost is repeated by the sweep.
     celery.conf.broker_transport_options |= _IMPATIENT
+    wake = partial(wake_projector, celery)
     return Tools(
         queue=EventQueue(client, settings.queue),
         directory=Directory(engine, LastKnownNames(client)),
         tokens=ConsistencyTokens(settings.consistency_key),
         rate=settings.rate,
-        wake=partial(wake_projector, celery),
+        # Celery's own connections to Redis count nothing.
+        wake=counted("redis", wake) if settings.api.profile.enabled else wake,
         clock=utc_now,
         outcomes=QueryApi(settings.query_url),
     )

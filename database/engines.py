@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 from psycopg2 import extras
 from sqlalchemy import Engine, create_engine, event, make_url
 
+from database.profiling import ProfiledConnection
 from runtime.settings import DatabaseSettings
 
 ApplicationName = Literal["api-write", "query-api"]
@@ -63,8 +65,11 @@ def create_engine_for(
             "keepalives_count": 3,
             "tcp_user_timeout": 15_000,
             **_limits(settings),
+            **_profiled(settings),
         },
     )
+    if settings.profile.enabled:
+        event.listen(engine, "checkin", _explain)
     if as_role is not None:
         event.listen(engine, "connect", lambda connection, _: _become(connection, as_role))
     return engine
@@ -75,6 +80,17 @@ def _limits(settings: DatabaseSettings) -> dict[str, str]:
         return {}
     # In the startup packet, which PGPool hands on to whichever node it chooses.
     return {"options": f"-c statement_timeout={settings.statement_seconds}s"}
+
+
+def _profiled(settings: DatabaseSettings) -> dict[str, Any]:
+    if not settings.profile.enabled:
+        return {}
+    return {"connection_factory": partial(ProfiledConnection, slow_ms=settings.profile.slow_ms)}
+
+
+def _explain(connection: ProfiledConnection | None, _record: object) -> None:
+    if connection is not None:  # None where it was lost.
+        connection.explain()
 
 
 def _become(connection: Any, role: str) -> None:

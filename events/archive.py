@@ -32,6 +32,7 @@ HEADER = "messaging.export.begun.v2"
 CHECKPOINT = "messaging.export.checkpoint.v1"
 DEAD_LETTER = "messaging.export.dead-letter.v1"
 END = "messaging.export.ended.v2"
+STOPPED = "messaging.export.stopped.v1"
 
 
 class ArchiveError(MessagingError):
@@ -76,14 +77,14 @@ def header_line(header: Header) -> bytes:
         "events": header.events,
         "complete": header.complete,
     }
-    return _line(str(header.id), HEADER, header.made_at, data)
+    return own_line(str(header.id), HEADER, header.made_at, data)
 
 
 def checkpoint_line(checkpoint: Checkpoint, header: Header) -> bytes:
     """Return the line that begins a partition."""
     data = {"number": checkpoint.number}
     place = Place(checkpoint.partition, checkpoint.offset)
-    return _line(f"{header.id}/{place}", CHECKPOINT, header.made_at, data, place=place)
+    return own_line(f"{header.id}/{place}", CHECKPOINT, header.made_at, data, place=place)
 
 
 def letter_line(letter: Letter) -> bytes:
@@ -101,13 +102,13 @@ def letter_line(letter: Letter) -> bytes:
         "original_entry": None if original is None else base64.b64encode(original).decode(),
     }
     name = f"dead-letter/{letter.place}"
-    return _line(name, DEAD_LETTER, letter.parked_at, data, place=letter.place)
+    return own_line(name, DEAD_LETTER, letter.parked_at, data, place=letter.place)
 
 
 def end_line(header: Header, end: End) -> bytes:
     """Return the last line."""
     data = {"events": end.events, "dead_letters": end.letters, "sha256": end.sha256}
-    return _line(f"{header.id}/end", END, header.made_at, data)
+    return own_line(f"{header.id}/end", END, header.made_at, data)
 
 
 def event_line(row: Logged) -> bytes:
@@ -147,6 +148,8 @@ def read_line(line: bytes) -> Item:
     try:
         attributes = orjson.loads(line)
         ours = attributes.get("source") == _SOURCE
+        if ours and attributes["type"] == STOPPED:
+            raise ArchiveError("The export was stopped: go on with it by `export --resume`.")
         if ours and attributes["type"] not in _READ:
             raise ArchiveError(f"Another release made it: this one reads no {attributes['type']}.")
         return _READ[attributes["type"]](attributes) if ours else _read_event(attributes)
@@ -154,9 +157,10 @@ def read_line(line: bytes) -> Item:
         raise ArchiveError(f"A line is not one of an export: {error!r}.") from error
 
 
-def _line(
+def own_line(
     name: str, kind: str, moment: datetime, data: Mapping[str, Any], *, place: Place | None = None
 ) -> bytes:
+    """Return a line that is no event; `place` where it belongs to a partition."""
     where = {"partition": place.partition, "offset": str(place.offset)} if place else {}
     attributes = {
         "specversion": "1.0",

@@ -43,9 +43,14 @@ class Sealed:
             self._sum.update(line)
             self._out.write(line)
 
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of all lines so far, in hexadecimal digits."""
+        return self._sum.hexdigest()
+
     def end(self, header: Header, *, events: int, letters: int) -> None:
         """Write the last line."""
-        end = End(events=events, letters=letters, sha256=self._sum.hexdigest())
+        end = End(events=events, letters=letters, sha256=self.sha256)
         self._out.write(end_line(header, end))
 
 
@@ -106,7 +111,7 @@ def read(source: IO[bytes]) -> Iterator[Line]:
     """
     summed = hashlib.sha256()
     order: _Order | None = None
-    for line in _lines(source):
+    for line in lines_of(source):
         item = read_line(line)
         if order is None:
             if not isinstance(item, Header):
@@ -125,7 +130,8 @@ def read(source: IO[bytes]) -> Iterator[Line]:
     raise ArchiveError("The export is cut off: its last line is missing.")
 
 
-def _lines(source: IO[bytes]) -> Iterator[bytes]:
+def lines_of(source: IO[bytes]) -> Iterator[bytes]:
+    """Give the lines as they are; raises ArchiveError where compression breaks off."""
     try:
         while line := source.readline(_LONGEST_LINE):
             yield line

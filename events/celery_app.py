@@ -6,7 +6,7 @@ Celery carries no event: a lost or repeated delivery costs at most the time unti
 from __future__ import annotations
 
 from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode
 
 from celery import Celery
 from celery.app.amqp import AMQP
@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 
 from runtime.ids import EventId, Partition
 from runtime.logging import get_logger
+from runtime.redis_address import RedisAddress
 from runtime.settings import BrokerSettings
 
 PROJECT = "project"
@@ -43,9 +44,12 @@ class _Amqp(AMQP):
 
 def create_celery(broker: BrokerSettings, *, partitions: int) -> Celery:
     """Return the application, with a Celery queue for each partition; it connects when used."""
+    address = RedisAddress.parse(broker.url)
     app = Celery("messaging", amqp=_Amqp)
     app.conf.update(
-        broker_url=_with_password(broker),
+        broker_url=_with_password(broker, address),
+        # Flower's own connection goes by this alone.
+        broker_use_ssl=address.tls_options or False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
@@ -100,8 +104,14 @@ def wake_projector(app: Celery, partition: Partition, event: EventId | None) -> 
         _log.warning("projection.wake_failed", partition=partition, error=str(error))
 
 
-def _with_password(broker: BrokerSettings) -> str:
-    parts = urlsplit(broker.url)
-    user = quote(parts.username or "default", safe="")
+def _with_password(broker: BrokerSettings, address: RedisAddress) -> str:
+    user = quote(address.user, safe="")
     password = quote(broker.password.reveal(), safe="")
-    return f"redis://{user}:{password}@{parts.hostname}:{parts.port or 6379}{parts.path}"
+    place = f"{user}:{password}@{address.host}:{address.port}/{address.database}"
+    if not address.tls:
+        return f"redis://{place}"
+    # Without these kombu would take any certificate, wherever it makes a connection of the address.
+    options = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true"}
+    if address.authorities is not None:
+        options["ssl_ca_certs"] = address.authorities
+    return f"rediss://{place}?{urlencode(options)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -46,12 +46,32 @@ _PARK = text(
         :traceback, :attempts, :now, :now)
     """
 )
+# In the order of an index: so no statistics, whatever one conversation has parked or had, make the
+# planner read the table.
+_ANY_PARKED = text(
+    """
+    SELECT true FROM event_log.dead_letter WHERE partition = :partition AND state = 'parked'
+    ORDER BY conversation_id LIMIT 1
+    """
+)
+# Each key by the first entry of an index that is not below it, for the same reason.
 _PARKED_KEYS = text(
     """
-    SELECT d.conversation_id, e.message_id
-    FROM event_log.dead_letter d
-    LEFT JOIN event_log.event e ON e.partition = d.partition AND e."offset" = d."offset"
-    WHERE d.partition = :partition AND d.state = 'parked'
+    SELECT k.key FROM unnest(CAST(:keys AS uuid[])) AS k(key)
+    WHERE k.key = (
+            SELECT d.conversation_id FROM event_log.dead_letter AS d
+            WHERE d.partition = :partition AND d.state = 'parked' AND d.conversation_id >= k.key
+            ORDER BY d.conversation_id LIMIT 1)
+        OR k.key = (
+            SELECT e.message_id FROM event_log.event AS e
+            WHERE e.outcome = 'parked' AND e.message_id >= k.key
+            ORDER BY e.message_id LIMIT 1)
+        AND (
+            -- It may be discarded.
+            SELECT true FROM event_log.event AS e
+            JOIN event_log.dead_letter AS d ON d.partition = e.partition AND d."offset" = e."offset"
+            WHERE e.outcome = 'parked' AND e.message_id = k.key
+                AND d.partition = :partition AND d.state = 'parked' LIMIT 1)
     """
 )
 _COUNT_PARKED = text(
@@ -103,13 +123,18 @@ def count_parked(connection: Connection) -> dict[Partition, int]:
     return {Partition(row[0]): row[1] for row in connection.execute(_COUNT_PARKED)}
 
 
-def parked_keys(transaction: Connection, partition: Partition) -> set[UUID]:
-    """Return the conversations that wait in `partition`, and the messages of their parked events.
+def parked_among(
+    transaction: Connection, partition: Partition, keys: Collection[UUID]
+) -> set[UUID]:
+    """Return those of `keys`, conversations and messages, that a parked event of `partition` names.
 
-    An event that names one of these waits as well: so order within a conversation is kept.
+    An event that names one of these waits as well: so order within a conversation is kept. What it
+    costs goes by `keys`, not by how much is parked.
     """
-    rows = transaction.execute(_PARKED_KEYS, {"partition": partition})
-    return {key for row in rows for key in row if key is not None}
+    values = {"partition": partition, "keys": list(keys)}
+    if not keys or transaction.execute(_ANY_PARKED, values).first() is None:
+        return set()
+    return set(transaction.execute(_PARKED_KEYS, values).scalars())
 
 
 def redact_actor(

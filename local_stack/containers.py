@@ -34,7 +34,13 @@ def state(environ: Mapping[str, str]) -> State | None:
         pgpool="pgpool",
         settings=settings.read(environ),
     )
-    return State(_FOLDER, record, hosts={name: host for name, (host, _) in addresses.items()})
+    authorities = environ.get("MESSAGING_OPERATOR_CA")
+    return State(
+        _FOLDER,
+        record,
+        hosts={name: host for name, (host, _) in addresses.items()},
+        authorities=Path(authorities) if authorities else None,
+    )
 
 
 def _parted(variable: str, address: str) -> tuple[str, int]:

@@ -30,6 +30,8 @@ REDIS_USERS = (
     "flower",
     "operator",
 )
+# Passwords, and the key by which Grafana encrypts what it keeps.
+PAGES = ("pgadmin", "prometheus", "grafana", "grafana-key")
 _BYTES = 32
 
 
@@ -55,8 +57,11 @@ class Credentials:
         """Keep the secrets in `folder`."""
         self._folder = folder
 
-    def make(self, *, pgadmin: bool = False) -> None:
-        """Make every secret that does not exist yet; that of pgAdmin only where it is wanted."""
+    def make(self, *, pages: bool = False) -> None:
+        """Make every secret that does not exist yet.
+
+        With `pages` also those of the pages for operators that containers alone have.
+        """
         files.folder(self._folder)
         for path in (
             *(self.database(role) for role in DATABASE_ROLES),
@@ -64,7 +69,7 @@ class Credentials:
             self.consistency_key,
             self.flower,
             self.pgpool_admin,
-            *([self.pgadmin] if pgadmin else []),
+            *(map(self.page, PAGES) if pages else ()),
         ):
             if not path.exists():
                 files.write(path, secrets.token_urlsafe(_BYTES) + "\n")
@@ -95,10 +100,9 @@ class Credentials:
         """The file with the password of PGPool's own console."""
         return self._folder / "pgpool-admin"
 
-    @property
-    def pgadmin(self) -> Path:
-        """The file with the password of pgAdmin's user."""
-        return self._folder / "pgadmin"
+    def page(self, name: str) -> Path:
+        """Return the file with a secret of one of `PAGES`."""
+        return self._folder / name
 
     @property
     def signing_keys(self) -> Path:

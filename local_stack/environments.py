@@ -29,7 +29,7 @@ def of_api(context: Context, name: str) -> dict[str, str]:
         **_common(context, name),
         **_database(context, name, reads=name == "query_api"),
         **_redis(context, name),
-        **settings.some(context.settings, _API_SETTINGS[name]),
+        **settings.some(context.settings, (*settings.PROFILE, *_API_SETTINGS[name])),
         _METRICS: _metrics(context, name),
     }
     if name == "auth_api":

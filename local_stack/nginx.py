@@ -15,6 +15,10 @@ _UNPRIVILEGED = 1024
 _NO_PGADMIN = (
     "Tables of primary and replica: part of the container stack, at <code>/pgadmin/</code>."
 )
+_NO_MONITORING = (
+    "What is measured, as it goes: part of the container stack, at <code>/grafana/</code>"
+    " and <code>/prometheus/</code>."
+)
 _TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -62,6 +66,8 @@ def prepare(context: Context) -> None:
         "AUTH_BURST": context.settings.get("MESSAGING_AUTH_BURST", "100"),
         "PGADMIN_CELL": "pgAdmin",
         "PGADMIN_TEXT": _NO_PGADMIN,
+        "MONITORING_CELL": "Grafana, Prometheus",
+        "MONITORING_TEXT": _NO_MONITORING,
     }
     for name in ("nginx.conf", "messaging.conf", "problems.conf"):
         files.write(folder / name, templates.render(f"nginx/{name}", values), owner=owner)

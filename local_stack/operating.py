@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from local_stack import containers
 from local_stack import state as states
@@ -33,8 +34,10 @@ def existing(environ: Mapping[str, str]) -> State:
 def database(state: State) -> DatabaseSettings:
     """Return where the operator's database role connects: PGPool, which knows the primary."""
     server = "pgpool" if state.record.pgpool else "primary"
+    trusted = state.authorities
+    verified = f"?sslmode=verify-full&sslrootcert={quote(str(trusted))}" if trusted else ""
     return DatabaseSettings(
-        url=f"postgresql+psycopg2://{_ROLE}@{state.address(server)}/messaging",
+        url=f"postgresql+psycopg2://{_ROLE}@{state.address(server)}/messaging{verified}",
         password=Secret(read(state.credentials.database(_ROLE))),
     )
 
@@ -64,7 +67,11 @@ def redis(state: State) -> RedisSettings:
     path = state.credentials.redis(_ROLE)
     if not path.exists():
         raise StackError("Redis does not know the operator yet: run down and up first.")
+    place = f"{_ROLE}@{state.address('redis')}/0"
+    trusted = state.authorities
     return RedisSettings(
-        url=f"redis://{_ROLE}@{state.address('redis')}/0",
+        url=f"rediss://{place}?ssl_ca_certs={quote(str(trusted))}"
+        if trusted
+        else f"redis://{place}",
         password=Secret(read(path)),
     )

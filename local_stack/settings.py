@@ -22,6 +22,7 @@ STREAMS = (
     "MESSAGING_STREAM_ACCOUNT_LIMIT",
     "MESSAGING_STREAM_HEARTBEAT",
 )
+PROFILE = ("MESSAGING_PROFILE", "MESSAGING_PROFILE_SLOW_MS", "MESSAGING_PROFILE_SHOWN")
 # Enforced by NGINX.
 ADDRESS = ("MESSAGING_AUTH_RATE", "MESSAGING_AUTH_BURST", "MESSAGING_STREAM_ADDRESS_LIMIT")
 LOGIN = (
@@ -45,6 +46,8 @@ _FORMS = {
     ),
     "MESSAGING_CANARY_LIMIT": _NUMBER,
     "MESSAGING_CANARY_SECONDS": (re.compile(r"0|[1-9][0-9]{0,8}"), "a whole number, or 0 for none"),
+    "MESSAGING_PROFILE": (re.compile("[01]"), "1 or 0"),
+    **dict.fromkeys(PROFILE[1:], (re.compile(r"0|[1-9][0-9]{0,8}"), "a whole number")),
     "MESSAGING_LOG_LEVEL": (
         re.compile("DEBUG|INFO|WARNING|ERROR|CRITICAL", re.IGNORECASE),
         "DEBUG, INFO, WARNING, ERROR or CRITICAL",

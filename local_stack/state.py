@@ -31,12 +31,21 @@ class State:
     """The paths of a stack, made from its folder and its record."""
 
     def __init__(
-        self, folder: Path, record: Record, *, hosts: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        record: Record,
+        *,
+        hosts: Mapping[str, str] | None = None,
+        authorities: Path | None = None,
     ) -> None:
-        """Describe the stack in `folder`, whose parts are on this machine or on `hosts`."""
+        """Describe the stack in `folder`, whose parts are on this machine or on `hosts`.
+
+        Where its servers speak TLS, `authorities` is the file of the certificates to trust.
+        """
         self.folder = folder
         self.record = record
         self._hosts = hosts or {}
+        self.authorities = authorities
 
     def address(self, name: str) -> str:
         """Return host and port of part `name`."""

@@ -100,6 +100,7 @@ def create_app(settings: Settings | None = None, *, verifier: Verifier | None = 
         parts={"database": replica.answers, "redis": redis_answers(client)},
         guard=Guard(verifier, ended),
         looks={"replica": consumption.samples, "nodes": nodes.samples},
+        profile=settings.api.profile,
     )
     streaming = Streaming.over(
         replica, client, ended, settings=settings.stream, key=settings.consistency_key

@@ -8,32 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from environs import Env, EnvError
 from marshmallow.validate import Range
 
 from runtime.errors import SettingsError
+from runtime.redis_address import RedisAddress, check_authorities
 from runtime.revocations import ACCESS_LIFETIME_S
-
-
-class Secret:
-    """Text that shows itself only when asked by `reveal`, so that no log or traceback holds it."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        """Keep `value` out of sight."""
-        self._value = value
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    __str__ = __repr__
-
-    def reveal(self) -> str:
-        """Return the secret text itself."""
-        return self._value
+from runtime.secret import Secret as Secret  # noqa: PLC0414  # Settings are read from here.
 
 
 class Reader:
@@ -66,6 +49,13 @@ class Reader:
             ) from error
         return int(value)
 
+    def flag(self, name: str) -> bool:
+        """Return whether a switch is on: 1; off is 0 or nothing."""
+        value = self._env.str(name, "") or "0"
+        if value not in {"0", "1"}:
+            raise SettingsError(f"{name}={value!r} is not usable: give 1 or 0.")
+        return value == "1"
+
     def url(self, name: str, default: str | None = None) -> str:
         """Return an address with a scheme and a host, without a password."""
         value = self.text(name, default)
@@ -74,6 +64,27 @@ class Reader:
             raise SettingsError(f"{name} is no address: give scheme://host:port/….")
         if parts.password:
             raise SettingsError(f"{name} holds a password: put it into a file and name that.")
+        return value
+
+    def database_url(self, name: str) -> str:
+        """Return an address of Postgres; what it trusts, in `sslrootcert` or by libpq, is there."""
+        value = self.url(name)
+        given = dict(parse_qsl(urlsplit(value).query)).get("sslrootcert")
+        for path, source in (
+            (given, name),
+            (self._env.str("PGSSLROOTCERT", None), "PGSSLROOTCERT"),
+        ):
+            check_authorities(None if path == "system" else path or None, name=source)
+        return value
+
+    def redis_url(self, name: str) -> str:
+        """Return an address of Redis; what it trusts, in `ssl_ca_certs`, is there."""
+        value = self.url(name)
+        try:
+            address = RedisAddress.parse(value)
+        except ValueError as error:
+            raise SettingsError(f"{name} is no address of a Redis: {error}.") from error
+        check_authorities(address.authorities, name=name)
         return value
 
     def secret(self, name: str) -> Secret:
@@ -105,6 +116,30 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProfileSettings:
+    """Whether each request tells what it spent on SQL and Redis; for development.
+
+    Attributes:
+        enabled: Where not, nothing of it is there.
+        slow_ms: A statement that takes so many milliseconds is logged with its plan.
+        shown: How many requests the page `profile` of a service shows; 0: there is none.
+    """
+
+    enabled: bool = False
+    slow_ms: int = 50
+    shown: int = 0
+
+    @classmethod
+    def read(cls, reader: Reader) -> ProfileSettings:
+        """Read the group."""
+        return cls(
+            enabled=reader.flag("MESSAGING_PROFILE"),
+            slow_ms=reader.integer("MESSAGING_PROFILE_SLOW_MS", cls.slow_ms, least=0),
+            shown=reader.integer("MESSAGING_PROFILE_SHOWN", cls.shown, least=0),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
     """Where this process's database role connects, and with which password.
 
@@ -112,35 +147,40 @@ class DatabaseSettings:
         url: Where, and as whom.
         password: The role's.
         statement_seconds: How long a statement may take; 0: as long as the role's may.
+        profile: Whether statements are counted.
     """
 
     url: str
     password: Secret
     statement_seconds: int = 0
+    profile: ProfileSettings = ProfileSettings()
 
     @classmethod
     def read(cls, reader: Reader) -> DatabaseSettings:
         """Read the group."""
         return cls(
-            url=reader.url("MESSAGING_DATABASE_URL"),
+            url=reader.database_url("MESSAGING_DATABASE_URL"),
             password=reader.secret("MESSAGING_DATABASE_PASSWORD_FILE"),
             statement_seconds=reader.integer("MESSAGING_STATEMENT_TIMEOUT", 0, least=0),
+            profile=ProfileSettings.read(reader),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RedisSettings:
-    """Where this process's ACL user finds Redis, and with which password."""
+    """Where this process's ACL user finds Redis, with which password, and if that is counted."""
 
     url: str
     password: Secret
+    profile: ProfileSettings = ProfileSettings()
 
     @classmethod
     def read(cls, reader: Reader) -> RedisSettings:
         """Read the group."""
         return cls(
-            url=reader.url("MESSAGING_REDIS_URL"),
+            url=reader.redis_url("MESSAGING_REDIS_URL"),
             password=reader.secret("MESSAGING_REDIS_PASSWORD_FILE"),
+            profile=ProfileSettings.read(reader),
         )
 
 
@@ -155,7 +195,7 @@ class BrokerSettings:
     def read(cls, reader: Reader) -> BrokerSettings:
         """Read the group."""
         return cls(
-            url=reader.url("MESSAGING_BROKER_URL"),
+            url=reader.redis_url("MESSAGING_BROKER_URL"),
             password=reader.secret("MESSAGING_REDIS_PASSWORD_FILE"),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -20,11 +20,13 @@ collect_ignore = [] if os.environ.get("MESSAGING_TEST_COMPOSE") else ["container
 def stack() -> Iterator[RunningStack]:
     """A whole stack, started as `messaging up` does; leave it running as you found it.
 
-    Where MESSAGING_TEST_URL names a service that runs already, it is that one.
+    Where MESSAGING_TEST_URL names a service that runs already, it is that one; the folder
+    MESSAGING_TEST_SECRETS holds its secrets, if they are known.
     """
     url = os.environ.get("MESSAGING_TEST_URL")
     if url:
-        yield ServedStack(url)
+        secrets = os.environ.get("MESSAGING_TEST_SECRETS")
+        yield ServedStack(url, Path(secrets) if secrets else None)
         return
     with running_stack() as stack:
         yield stack

@@ -38,7 +38,8 @@ from tests.servers import Servers
 from web.app import ApiSettings
 from web.consistency import ConsistencyToken, ConsistencyTokens
 from web.guard import Identity, VerifiedToken
-from workers.batch import Poison, apply_batch
+from workers.batch import apply_batch
+from workers.parking import Poison
 
 PARTITIONS = 16
 EPOCH = Epoch(7)

@@ -63,6 +63,11 @@ class RunningStack:
         return record
 
     @property
+    def secrets(self) -> Path:
+        """The folder of its secrets."""
+        return self.state / "secrets"
+
+    @property
     def servers(self) -> Path:
         """The folder of the servers' data."""
         return self.state / str(self.record["servers"])
@@ -129,7 +134,7 @@ class RunningStack:
 
     def password(self, kind: str, name: str) -> str:
         """Return the password of a `database` role or a `redis` user."""
-        credentials = Credentials(self.state / "secrets")
+        credentials = Credentials(self.secrets)
         return read(credentials.database(name) if kind == "database" else credentials.redis(name))
 
     def dsn(self, role: str, *, server: str = "primary", application_name: str = "test") -> str:
@@ -165,16 +170,27 @@ class RunningStack:
 
 
 class ServedStack(RunningStack):
-    """A service known by its address alone; tests that need the machine it runs on are skipped."""
+    """A service known by its address, and perhaps its secrets.
 
-    def __init__(self, url: str) -> None:
+    Tests that need the machine it runs on are skipped.
+    """
+
+    def __init__(self, url: str, secrets: Path | None = None) -> None:
         # No state, no environment: whoever asks for them is told so below.
         self._url = url
+        self._secrets = secrets
 
     @property
     def url(self) -> str:
         """The public address."""
         return self._url
+
+    @property
+    def secrets(self) -> Path:
+        """The folder of its secrets, if it is known."""
+        if self._secrets is None:
+            pytest.skip("needs the secrets of the service")
+        return self._secrets
 
     def __getattr__(self, name: str) -> Any:
         pytest.skip(f"needs the machine that the service runs on: {name}")

@@ -13,7 +13,7 @@ from flask import Flask, Response
 import runtime.logging
 from runtime.errors import MessagingError
 from runtime.exposition import Look
-from runtime.settings import Reader, ServiceSettings
+from runtime.settings import ProfileSettings, Reader, ServiceSettings
 from web.access_log import AccessLog
 from web.blueprints import ApiBlueprint
 from web.bodies import MOST_BYTES
@@ -25,6 +25,7 @@ from web.metrics import metrics_page
 from web.openapi import Api
 from web.pages import docs_pages
 from web.problems import Problem
+from web.profiling import Profiler
 from web.responses import json_response
 
 ServiceName = Literal["auth", "command", "query"]
@@ -34,14 +35,19 @@ _CACHE_CONTROL: Mapping[ServiceName, str] = {
     "command": "no-store",
     "query": "private, no-cache",
 }
+_NO_PROFILE = ProfileSettings()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiSettings(ServiceSettings):
-    """What each of the APIs has: a name, a log level, the public address and a title."""
+    """What each of the APIs has: a name, a log level, the public address and a title.
+
+    `profile` says whether each answer tells its cost.
+    """
 
     public_url: str
     title: str
+    profile: ProfileSettings = _NO_PROFILE
 
     @classmethod
     def read(cls, reader: Reader, *, title: str = "messaging") -> ApiSettings:
@@ -52,6 +58,7 @@ class ApiSettings(ServiceSettings):
             log_level=service.log_level,
             public_url=reader.url("MESSAGING_PUBLIC_URL", "http://127.0.0.1:8080").rstrip("/"),
             title=title,
+            profile=ProfileSettings.read(reader),
         )
 
 
@@ -66,6 +73,7 @@ def build_api(  # noqa: PLR0913  # a factory's keywords, each told apart below
     parts: Mapping[str, Check],
     guard: Guard | None,
     looks: Mapping[str, Look] = MappingProxyType({}),
+    profile: ProfileSettings = _NO_PROFILE,
 ) -> tuple[Flask, Api]:
     """Return the app of one service, and the API on which to register its blueprints.
 
@@ -82,10 +90,13 @@ def build_api(  # noqa: PLR0913  # a factory's keywords, each told apart below
         parts: For each part it needs, a check that raises UnavailableError when it is not ready.
         guard: Who checks access tokens; None makes every route public.
         looks: What `/metrics` looks at when asked, beside what was measured.
+        profile: Whether each answer tells its cost.
     """
     runtime.logging.configure(service)
     prefix = f"/{name}/v1"
     app = _flask_app(title)
+    if profile.enabled:
+        Profiler(app, profile, prefix=prefix)
     Lifecycle(
         app,
         guard=guard,

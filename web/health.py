@@ -26,10 +26,11 @@ Check = Callable[[], str | None]
 
 
 class Found(NamedTuple):
-    """Whether a part is ready, and what there is to say of it."""
+    """Whether a part is ready, what there is to say of it, and why for the log alone."""
 
     ready: bool
     detail: str | None = None
+    cause: str | None = None
 
 
 LONGEST_LOOK_S = 2.0
@@ -66,8 +67,9 @@ class Readiness:
         """Return what was found of each part; at most half a second old."""
         with self._lock:
             if self._clock() - self._found_at > _KEPT_S:
-                self._found = _look(self._parts)
+                before, self._found = self._found, _look(self._parts)
                 self._found_at = self._clock()
+                _log_lost(before, self._found)
             return self._found
 
 
@@ -164,10 +166,24 @@ def _outcome(name: str, look: Future[str | None]) -> Found:
     if error is None:
         return Found(ready=True, detail=look.result())
     if isinstance(error, UnavailableError):
-        return Found(ready=False, detail=str(error))
+        return Found(ready=False, detail=str(error), cause=_root(error))
     # Its text may name hosts or users: that is for the log.
     _log.error("readiness.check.failed", part=name, exc_info=error)
     return Found(ready=False, detail="The check failed; the log says why.")
+
+
+def _root(error: BaseException) -> str | None:
+    cause = error.__cause__
+    while cause is not None and cause.__cause__ is not None:
+        cause = cause.__cause__
+    return None if cause is None else str(cause).strip()
+
+
+def _log_lost(before: Mapping[str, Found], now: Mapping[str, Found]) -> None:
+    # Once, not at each look; before a request comes nothing else tells of a wrong certificate.
+    for name, found in now.items():
+        if not found.ready and (name not in before or before[name].ready):
+            _log.warning("part.unready", part=name, reason=found.detail, cause=found.cause)
 
 
 def _part(found: Found) -> dict[str, str]:

@@ -45,15 +45,15 @@ _DOCS = """<!doctype html>
 </body>
 </html>
 """
-_PROBLEM_STYLE = (
+PAGE_STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;"
     "color:#1c2733;background:#fff}code{background:#eef2f6;padding:.1em .3em}"
     "pre{background:#eef2f6;padding:1em;overflow-x:auto}"
     "@media(prefers-color-scheme:dark){body{color:#e6edf3;background:#11161c}"
     "code,pre{background:#26303a}}"
 )
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_PROBLEM_STYLE.encode()).digest()).decode()
-_PROBLEM_CSP = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; {_COMMON_CSP}"
+_STYLE_HASH = base64.b64encode(hashlib.sha256(PAGE_STYLE.encode()).digest()).decode()
+PAGE_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; {_COMMON_CSP}"
 _PROBLEM = """<!doctype html>
 <html lang="en">
 <head>
@@ -88,7 +88,7 @@ def docs_pages(*, title: str) -> Blueprint:
     @produces("text/html")
     def docs() -> Response:
         """Show the service's OpenAPI document."""
-        return _page(render_template_string(_DOCS, title=title), _DOCS_CSP)
+        return page(render_template_string(_DOCS, title=title), _DOCS_CSP)
 
     @public
     @takes_any_query
@@ -118,11 +118,11 @@ def problem_pages() -> Blueprint:
         found = CATALOGUE.get(slug)
         if found is None:
             return problem_response(CATALOGUE["not-found"])
-        return _page(
+        return page(
             render_template_string(
-                _PROBLEM, problem=found, example=_example(found), style=_PROBLEM_STYLE
+                _PROBLEM, problem=found, example=_example(found), style=PAGE_STYLE
             ),
-            _PROBLEM_CSP,
+            PAGE_POLICY,
         )
 
     blueprint.add_url_rule("/problems/<slug>", view_func=problem)
@@ -134,7 +134,8 @@ def _example(problem: Problem) -> str:
     return json.dumps(members, indent=2)
 
 
-def _page(html: str, policy: str) -> Response:
+def page(html: str, policy: str) -> Response:
+    """Return an HTML page that may load what the Content-Security-Policy `policy` allows."""
     response = Response(html, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = policy
     response.headers["Referrer-Policy"] = "no-referrer"

@@ -16,10 +16,11 @@ from runtime.ids import Partition
 from runtime.logging import get_logger
 from runtime.meters import count
 from workers.back_off import delay
-from workers.batch import Counts, Outcome, Poison, apply_batch
+from workers.batch import Counts, Outcome, apply_batch
 from workers.drained import Halt
 from workers.faults import PoisonLimitError, classify, may_be_divided
 from workers.measures import Batch, count_events
+from workers.parking import Poison
 from workers.poison_limit import FaultSettings
 
 _log = get_logger(__name__)

@@ -13,15 +13,16 @@ from events import dead_letters, erasures, log
 from events.canaries import note_applied
 from events.contracts.accounts import AccountDeleted
 from events.contracts.base import PoisonEventError
-from events.contracts.envelope import Envelope, peek
+from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageDeleted, MessageEdited
 from events.dead_letters import DeadLetter
 from events.log import Recorded
 from events.queue import Entry
 from runtime.ids import Partition
-from workers import canaries, spares
+from workers import canaries, parking, spares
 from workers import facts as known_facts
-from workers.faults import first_line, traceback_of
+from workers.faults import first_line
+from workers.parking import Poison
 from workers.projections import read_model
 from workers.rules.decisions import ACCOUNT_DELETED, decide
 from workers.rules.facts import Facts
@@ -44,14 +45,6 @@ class Counts:
         self.applied += other.applied
         self.rejected += other.rejected
         self.parked += other.parked
-
-
-@dataclass(frozen=True, kw_only=True)
-class Poison:
-    """Why an event could not be applied, and how often it was tried."""
-
-    error: BaseException
-    attempts: int = 1
 
 
 @dataclass(kw_only=True)
@@ -106,7 +99,9 @@ def apply_batch(
     """
     decoded, canary = canaries.set_apart([(entry, _decode(entry)) for entry in entries])
     envelopes = [envelope for _, envelope in decoded if isinstance(envelope, Envelope)]
-    facts = known_facts.load(transaction, partition, envelopes)
+    facts = known_facts.load(
+        transaction, partition, envelopes, authors=parking.authors_of_unreadable(decoded)
+    )
     outcome = Outcome()
     for entry, envelope in decoded:
         if isinstance(envelope, PoisonEventError):
@@ -169,10 +164,10 @@ def decide_entry(entry: Entry, envelope: Envelope, facts: Facts, outcome: Outcom
 
 
 def _park_unreadable(entry: Entry, error: PoisonEventError, facts: Facts, outcome: Outcome) -> None:
-    event_id, key = peek(entry.envelope)
-    outcome.letters.append(_poisoned(entry, Poison(error=error), event_id, key))
-    if key is not None:
-        facts.parked.add(key)
+    letter = parking.unreadable(entry, error, facts.deleted)
+    outcome.letters.append(letter)
+    if letter.conversation_id is not None:
+        facts.parked.add(letter.conversation_id)
 
 
 def _park_poison(
@@ -181,7 +176,9 @@ def _park_poison(
     event = envelope.event
     target = facts.messages.get(event.message) if event.message else None
     conversation = target.conversation_id if target else event.conversation
-    outcome.letters.append(_poisoned(entry, poison, envelope.id, conversation or event.message))
+    outcome.letters.append(
+        parking.poisoned(entry, envelope, poison, conversation or event.message, facts.deleted)
+    )
     outcome.recorded.append(
         Recorded(
             offset=entry.offset,
@@ -192,18 +189,6 @@ def _park_poison(
             # The database may have refused the payload itself: the dead letter keeps it.
             keeps_payload=False,
         )
-    )
-
-
-def _poisoned(entry: Entry, poison: Poison, event_id: UUID | None, key: UUID | None) -> DeadLetter:
-    return DeadLetter(
-        offset=entry.offset,
-        entry=entry.envelope,
-        event_id=event_id,
-        conversation_id=key,
-        reason=first_line(poison.error),
-        traceback=traceback_of(poison.error),
-        attempts=poison.attempts,
     )
 
 

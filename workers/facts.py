@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
@@ -32,13 +33,27 @@ _MESSAGES = text(
 )
 
 
-def load(transaction: Connection, partition: Partition, envelopes: Sequence[Envelope]) -> Facts:
-    """Return what the read model and the log know of all that `envelopes` name."""
+def load(
+    transaction: Connection,
+    partition: Partition,
+    envelopes: Sequence[Envelope],
+    *,
+    authors: Collection[AccountId] = (),
+) -> Facts:
+    """Return what the read model and the log know of all that `envelopes` name, and of `authors`.
+
+    Args:
+        transaction: Holds the partition's checkpoint.
+        partition: The partition.
+        envelopes: The events to decide.
+        authors: Of whom else it must be known whether they are deleted.
+    """
+    messages = _messages(transaction, envelopes)
     facts = Facts(
         known=log.known_ids(transaction, [envelope.id for envelope in envelopes]),
-        parked=dead_letters.parked_keys(transaction, partition),
-        messages=_messages(transaction, envelopes),
-        deleted=erasures.deleted_among(transaction, partition, _accounts(envelopes)),
+        parked=dead_letters.parked_among(transaction, partition, _keys(envelopes, messages)),
+        messages=messages,
+        deleted=erasures.deleted_among(transaction, partition, _accounts(envelopes).union(authors)),
     )
     conversations = _conversations(envelopes)
     if conversations:
@@ -54,6 +69,15 @@ def load(transaction: Connection, partition: Partition, envelopes: Sequence[Enve
 def _conversations(envelopes: Iterable[Envelope]) -> list[ConversationId]:
     named = {envelope.event.conversation for envelope in envelopes}
     return [conversation for conversation in named if conversation is not None]
+
+
+def _keys(envelopes: Iterable[Envelope], messages: Mapping[MessageId, MessageFacts]) -> set[UUID]:
+    """Return the ids by which these events might wait behind one that is parked."""
+    named = {key for e in envelopes for key in (e.event.conversation, e.event.message)}
+    return {
+        *(key for key in named if key is not None),
+        *(message.conversation_id for message in messages.values()),
+    }
 
 
 def _accounts(envelopes: Iterable[Envelope]) -> set[AccountId]:

@@ -2,133 +2,132 @@
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-from typing import IO, Any, cast
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import click
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
-from cli.events import connections
+from cli.events import connections, export_file
 from cli.events.filters import filters, selection
 from cli.events.running import counting, rate_option
-from events import archive, checkpoints
+from events import archive, archive_part, checkpoints
 from events.archive import Header
 from events.archive_file import Sealed
+from events.archive_part import Stopped
+from events.checkpoints import Checkpoint
 from events.letters import LetterSelection, letters
 from events.selection import BEGINNING, EVERYTHING, Place, Selection, events
 from runtime.clock import utc_now
-from runtime.errors import MessagingError
 from runtime.ids import Partition, new_id
-from workers.pace import Pace
+from workers.pace import InterruptedWorkError, Pace
 
 _PAGE = 2_000
-_COUNT = text("SELECT count(*) FROM event_log.event")
+_COUNT = text("SELECT count(*) FROM event_log.event WHERE partition >= :first")
 
 
 @click.command()
 @click.argument("file", metavar="FILE|-")
 @filters
 @rate_option
-def export(file: str, *, rate: float | None, **named: Any) -> None:
+@click.option("--resume", is_flag=True, help="Go on with FILE.part, which a stopped export left.")
+def export(file: str, *, rate: float | None, resume: bool, **named: Any) -> None:
     """Write the event log, checkpoints and dead letters to FILE, all as they are at one moment.
 
     It holds what people wrote: keep it as you keep the database. FILE ending in .gz is compressed;
     - is standard output. With filters it holds the events selected alone, and cannot be imported.
     Accounts are not in it.
+
+    Ctrl-C, or a database that fails, leaves FILE.part. --resume keeps the partitions that are whole
+    in it, and writes the others by the same filters: each as it is at one moment, those later.
     """
+    if resume and (file == "-" or any(named.values())):
+        raise click.UsageError("--resume wants the FILE of the export that was stopped, no filter.")
     state = connections.stack()
+    partitions = state.record.event_partitions
+    begun = export_file.stopped(file, partitions) if resume else None
     engine = connections.reading(state).execution_options(isolation_level="REPEATABLE READ")
     with connections.one_line(), engine.connect() as connection:
-        chosen = selection(connection, state, named)
-        complete = chosen == EVERYTHING
-        header = Header(
-            id=new_id(),
-            partitions=state.record.event_partitions,
-            events=connection.execute(_COUNT).scalar_one(),
-            complete=complete,
-            made_at=utc_now(),
-        )
-        total = header.events if complete else 0
-        with counting("Exporting", total, rate=rate) as pace, _opened(file) as out:
-            _write(connection, header, chosen, Sealed(out), pace)
-
-
-def _write(
-    connection: Connection, header: Header, chosen: Selection, out: Sealed, pace: Pace
-) -> None:
-    out.write([archive.header_line(header)])
-    rows = aside = 0
-    for checkpoint in checkpoints.read_all(connection):
-        partition = checkpoint.partition
-        if chosen.partitions and partition not in chosen.partitions:
-            continue
-        if header.complete:
-            out.write([archive.checkpoint_line(checkpoint, header)])
-        rows += _write_events(connection, partition, chosen, out, pace)
-        if header.complete:
-            aside += _write_letters(connection, partition, out)
-    out.end(header, events=rows, letters=aside)
-
-
-def _write_events(
-    connection: Connection, partition: Partition, chosen: Selection, out: Sealed, pace: Pace
-) -> int:
-    rows, after = 0, Place(partition, BEGINNING.offset)
-    here = replace(chosen, partitions=(partition,))
-    while page := events(connection, here, after=after, limit=_PAGE):
-        out.write(map(archive.event_line, page))
-        rows, after = rows + len(page), page[-1].place
-        pace.done(len(page))
-    return rows
-
-
-def _write_letters(connection: Connection, partition: Partition, out: Sealed) -> int:
-    rows, after = 0, Place(partition, BEGINNING.offset)
-    here = LetterSelection(events=Selection(partitions=(partition,)))
-    while page := letters(connection, here, after=after, limit=_PAGE):
-        out.write(map(archive.letter_line, page))
-        rows, after = rows + len(page), page[-1].place
-    return rows
-
-
-@contextlib.contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
-    """Open FILE under another name until all of it is there: a torn export must not look whole."""
-    if file == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    path = Path(file)
-    if os.path.lexists(path):
-        raise MessagingError(f"{path} exists: name another file, or remove it.")
-    # What people wrote is in it: nobody else may have made the file, or may lead us elsewhere.
-    descriptor, unfinished = tempfile.mkstemp(
-        prefix=f".{path.name}.", suffix=".unfinished", dir=path.parent
-    )
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            if path.suffix == ".gz":
-                with gzip.open(out, "wb", 6) as zipped:
-                    yield cast("IO[bytes]", zipped)
+        chosen = begun.selection if begun else selection(connection, state, named)
+        header = _header(connection, partitions, begun, complete=chosen == EVERYTHING)
+        total = header.events if header.complete else 0
+        with (
+            counting("Exporting", total, rate=rate) as pace,
+            export_file.opened(file, resume=resume) as out,
+        ):
+            writing = _Writing(connection, header, chosen, Sealed(out), pace)
+            if begun:
+                writing.go_on(begun, export_file.kept(file, begun))
             else:
-                yield out
-            out.flush()
-            os.fsync(out.fileno())
-        _name(unfinished, path)
-    finally:
-        Path(unfinished).unlink(missing_ok=True)
+                writing.begin()
 
 
-def _name(unfinished: str, path: Path) -> None:
-    """Give the finished file its name, unless that was taken meanwhile."""
-    try:
-        os.link(unfinished, path, follow_symlinks=False)
-    except FileExistsError:
-        raise MessagingError(f"{path} exists by now: name another file, or remove it.") from None
+def _header(
+    connection: Connection, partitions: int, begun: Stopped | None, *, complete: bool
+) -> Header:
+    first, there = (begun.partition, begun.events) if begun else (0, 0)
+    events = there + connection.execute(_COUNT, {"first": first}).scalar_one()
+    if begun:
+        return replace(begun.header, events=events)
+    return Header(
+        id=new_id(), partitions=partitions, events=events, complete=complete, made_at=utc_now()
+    )
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """Writes an export from one snapshot."""
+
+    connection: Connection
+    header: Header
+    chosen: Selection
+    out: Sealed
+    pace: Pace
+
+    def begin(self) -> None:
+        """Write all of it."""
+        self.out.write([archive.header_line(self.header)])
+        self._write(checkpoints.read_all(self.connection), 0, 0)
+
+    def go_on(self, begun: Stopped, kept: Iterable[bytes]) -> None:
+        """Write what is kept of an export that was stopped, and what it lacks."""
+        self.out.write([archive.header_line(self.header)])
+        self.out.write(kept)
+        self.pace.viewer.advance(begun.events)
+        left = [c for c in checkpoints.read_all(self.connection) if c.partition >= begun.partition]
+        self._write(left, begun.events, begun.letters)
+
+    def _write(self, partitions: Iterable[Checkpoint], rows: int, aside: int) -> None:
+        for checkpoint in partitions:
+            partition = checkpoint.partition
+            if self.chosen.partitions and partition not in self.chosen.partitions:
+                continue
+            try:
+                if self.header.complete:
+                    self.out.write([archive.checkpoint_line(checkpoint, self.header)])
+                rows += self._write_events(partition)
+                if self.header.complete:
+                    aside += self._write_letters(partition)
+            except (InterruptedWorkError, DBAPIError):
+                archive_part.stop(self.out, self.header, partition, self.chosen)
+                raise
+        self.out.end(self.header, events=rows, letters=aside)
+
+    def _write_events(self, partition: Partition) -> int:
+        rows, after = 0, Place(partition, BEGINNING.offset)
+        here = replace(self.chosen, partitions=(partition,))
+        while page := events(self.connection, here, after=after, limit=_PAGE):
+            self.out.write(map(archive.event_line, page))
+            rows, after = rows + len(page), page[-1].place
+            self.pace.done(len(page))
+        return rows
+
+    def _write_letters(self, partition: Partition) -> int:
+        rows, after = 0, Place(partition, BEGINNING.offset)
+        here = LetterSelection(events=Selection(partitions=(partition,)))
+        while page := letters(self.connection, here, after=after, limit=_PAGE):
+            self.out.write(map(archive.letter_line, page))
+            rows, after = rows + len(page), page[-1].place
+        return rows

@@ -46,6 +46,12 @@ class LoggedEvent(Base):
         ),
         # Deleting for everyone redacts what the log says of a message.
         Index("ix_event_message_id", "message_id", postgresql_where=text("message_id IS NOT NULL")),
+        # An event waits behind what is parked of its message, too.
+        Index(
+            "ix_event_parked_message_id",
+            "message_id",
+            postgresql_where=text("outcome = 'parked' AND message_id IS NOT NULL"),
+        ),
         # Erasing an account redacts what the log says of all that it did.
         Index("ix_event_actor_id_partition_offset", "actor_id", "partition", "offset"),
         Index("ix_event_occurred_at", "occurred_at", postgresql_using="brin"),
@@ -119,7 +125,13 @@ class DeadLetter(Base):
     __tablename__ = "dead_letter"
     __table_args__ = (
         CheckConstraint("state IN ('parked', 'retried', 'discarded')", name="state"),
-        Index("ix_dead_letter_parked", "partition", postgresql_where=text("state = 'parked'")),
+        # What a batch names that waits here; how much of a partition is parked.
+        Index(
+            "ix_dead_letter_parked_conversation_id",
+            "partition",
+            "conversation_id",
+            postgresql_where=text("state = 'parked'"),
+        ),
         Index("ix_dead_letter_event_id", "event_id"),
         _SCHEMA,
     )

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by what starts a server in a container.
 # render FILE: prints a template with the environment's values put in for ${NAME}; a name without a
 # value is an error. It does what local_stack/templates.py does, and a test compares them.

@@ -22,6 +22,10 @@ _processes_and_threads = {
 bind = os.environ["MESSAGING_BIND"]
 proc_name = _service
 workers, threads = _processes_and_threads[_service]
+_shown = int(os.environ.get("MESSAGING_PROFILE_SHOWN") or 0)
+if _shown and os.environ.get("MESSAGING_PROFILE") == "1":
+    # Each process shows the requests that it has served itself.
+    workers = 1
 worker_class = "web.gunicorn_worker.Worker"
 timeout = 60
 graceful_timeout = 15

@@ -16,12 +16,10 @@ look() {
 
 look_at_all() {
     moved=1
-    for service in auth-api command-api query-api query-stream; do
-        look "$service" 8000 && moved=0
+    for place in auth-api:8000 command-api:8000 query-api:8000 query-stream:8000 waiting-room:8000 \
+        flower:5555 pgadmin:5050 prometheus:9090 grafana:3000; do
+        look "${place%:*}" "${place#*:}" && moved=0
     done
-    look waiting-room 8000 && moved=0
-    look flower 5555 && moved=0
-    look pgadmin 5050 && moved=0
     return $moved
 }
 
@@ -35,28 +33,53 @@ known() {
 }
 
 write() {
-    export AUTH_API="$(known auth-api 8001)" COMMAND_API="$(known command-api 8002)" \
-        QUERY_API="$(known query-api 8003)" QUERY_STREAM="$(known query-stream 8004)" \
-        FLOWER="$(known flower 8005)" PGADMIN="$(known pgadmin)"
+    AUTH_API=$(known auth-api 8001)
+    COMMAND_API=$(known command-api 8002)
+    QUERY_API=$(known query-api 8003)
+    QUERY_STREAM=$(known query-stream 8004)
+    FLOWER=$(known flower 8005)
+    export AUTH_API COMMAND_API QUERY_API QUERY_STREAM FLOWER
     for name in nginx.conf messaging.conf problems.conf; do
         render "/ops/$name" >"$name"
     done
-    export PGADMIN_CELL="pgAdmin"
-    export PGADMIN_TEXT="Tables of primary and replica: start it with <code>docker compose --profile pgadmin up -d</code>."
+    write_pgadmin
+    write_monitoring
+    render /ops/index.html >html/index.html
+    # Not cp: what it copies from may be read-only, and so would the copy be the second time.
+    cat /ops/site.css >html/site.css
+}
+
+write_pgadmin() {
+    PGADMIN=$(known pgadmin)
+    PGADMIN_CELL="pgAdmin"
+    PGADMIN_TEXT="Tables of primary and replica: start it with <code>docker compose --profile pgadmin up -d</code>."
+    export PGADMIN PGADMIN_CELL PGADMIN_TEXT
     if [ -e known/pgadmin ]; then
         render /ops/pgadmin.conf >optional/pgadmin.conf
         PGADMIN_CELL='<a href="/pgadmin/">pgAdmin</a>'
         PGADMIN_TEXT="Tables of primary and replica. User <code>operator@example.com</code>; the password is in the file <code>pgadmin</code> among the secrets."
     fi
-    render /ops/index.html >html/index.html
-    cp /ops/site.css html/site.css
+}
+
+write_monitoring() {
+    PROMETHEUS=$(known prometheus)
+    GRAFANA=$(known grafana)
+    MONITORING_CELL="Grafana, Prometheus"
+    MONITORING_TEXT="What is measured, as it goes: start them with <code>docker compose --profile monitoring up -d</code>."
+    export PROMETHEUS GRAFANA MONITORING_CELL MONITORING_TEXT
+    if [ -e known/prometheus ]; then
+        render /ops/prometheus.conf >optional/prometheus.conf
+        render /ops/grafana.conf >optional/grafana.conf
+        MONITORING_CELL='<a href="/grafana/">Grafana</a>, <a href="/prometheus/">Prometheus</a>'
+        MONITORING_TEXT="What is measured, as it goes. User <code>operator</code>; the passwords are in the files <code>grafana</code> and <code>prometheus</code> among the secrets."
+    fi
 }
 
 follow() {
     while sleep 2; do
         if look_at_all; then
-            write
-            nginx -e stderr -p . -c nginx.conf -s reload || true
+            # Whatever fails, it goes on looking.
+            { write && nginx -e stderr -p . -c nginx.conf -s reload; } || true
         fi
     done
 }
@@ -74,6 +97,8 @@ if [ "${MESSAGING_TLS:-}" = on ]; then
     cp /ops/tls.conf optional/tls.conf
     render /ops/redirect.conf >servers/redirect.conf
 fi
+# In memory, for NGINX alone: the secret as it is, random and long.
+(umask 077 && printf 'operator:{PLAIN}%s\n' "$(cat /run/secrets/prometheus)" >prometheus.htpasswd)
 export LISTEN=8080 ACCESS_LOG=/dev/stdout WORKERS=auto \
     STREAM_SILENCE=$((30 + 2 * ${MESSAGING_STREAM_HEARTBEAT:-15})) \
     STREAM_ADDRESS_LIMIT="${MESSAGING_STREAM_ADDRESS_LIMIT:-40}" \

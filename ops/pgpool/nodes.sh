@@ -1,9 +1,15 @@
+# shellcheck shell=sh
 # Sourced by what PGPool's container runs: the Postgres servers, and which of them is the primary.
 #   SERVERS: all of them, host:name each, in the order of PGPool's nodes
 # The file leader names the primary's host. It is written before a promotion: the servers read it too,
 # and none but the one that it names takes writes. A second word says that it is still being promoted.
 folder=/var/lib/messaging
 export PGPASSFILE=/tmp/messaging/pgpass
+
+certificate=/run/secrets/internal-pgpool-certificate
+has_tls() {
+    [ -e $certificate ]
+}
 
 say() {
     echo "$(date -u +%FT%TZ) $*" >&2
@@ -100,4 +106,13 @@ backend_application_name$node = '${server#*:}'
 EOF
         node=$((node + 1))
     done
+    if has_tls; then
+        # On both sides.
+        cat <<EOF
+ssl = on
+ssl_cert = '$certificate'
+ssl_key = '/run/secrets/internal-pgpool-key'
+ssl_ca_cert = '/run/secrets/internal-ca'
+EOF
+    fi
 }

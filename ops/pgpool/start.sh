@@ -65,6 +65,8 @@ export LISTEN='*' PORT=5432 ADMIN_PORT=9898 SOCKETS=/tmp/messaging NETWORK=samen
     CHILDREN="${MESSAGING_PGPOOL_CHILDREN:-64}" FAILOVER_COMMAND='sh /ops/failover.sh %h'
 configure >pgpool.conf
 render /ops/pool_hba.conf >pool_hba.conf
+# Clients without TLS are refused; that servers without are, is up to the servers.
+if has_tls; then sed -i 's/^host /hostssl /' pool_hba.conf; fi
 guard &
 sh /ops/watch.sh /tmp/messaging/pgpool.pid &
 exec pgpool -n -D -f pgpool.conf -F pcp.conf -a pool_hba.conf

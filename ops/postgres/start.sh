@@ -8,6 +8,7 @@ set -eu
 . /ops/render.sh
 umask 077
 volume=/var/lib/postgresql/data
+# shellcheck disable=SC2153
 data=$volume/$DATA
 configuration=/tmp/messaging
 mkdir -p $configuration
@@ -54,7 +55,7 @@ is_standby() {
 # The timeline of the data here: that of the newest file about one, for a server that was promoted
 # moments ago has not noted it elsewhere.
 own_timeline() {
-    newest=$(ls "$data/pg_wal" | sed -n 's/^\([0-9A-F]\{8\}\)\.history$/\1/p' | sort | tail -n 1)
+    newest=$(find "$data/pg_wal" -name '*.history' -printf '%f\n' | sed -n 's/^\([0-9A-F]\{8\}\)\.history$/\1/p' | sort | tail -n 1)
     printf '%d\n' "0x${newest:-1}"
 }
 
@@ -138,7 +139,7 @@ can_catch_up() {
 }
 
 await_primary() {
-    until look && [ "$(leader)" = "$primary" -o -z "$(leader)" ]; do
+    until look && case $(leader) in "$primary" | '') ;; *) false ;; esac; do
         [ -n "${waited:-}" ] || say "waiting for the server that takes writes"
         waited=yes
         sleep 1
@@ -173,7 +174,9 @@ prepare() {
 prepare
 export NETWORK=samenet
 render /ops/pg_hba.conf >$configuration/pg_hba.conf
-postgres -D "$data" -c config_file=/ops/postgresql.conf \
+. /ops/tls.sh
+# shellcheck disable=SC2086,SC2154
+postgres -D "$data" -c config_file=/ops/postgresql.conf $tls \
     -c hba_file=$configuration/pg_hba.conf -c listen_addresses='*' \
     -c unix_socket_directories= -c cluster_name="$host" -c primary_slot_name="$NAME" \
     -c primary_conninfo="host=$peers $as_replicator target_session_attrs=primary passfile=$PGPASSFILE" &

@@ -39,7 +39,7 @@ class Forge:
         self.claims: dict[str, Any] = jwt.decode(
             person.access_token, options={"verify_signature": False}
         )
-        folder = Credentials(stack.state / "secrets").signing_keys
+        folder = Credentials(stack.secrets).signing_keys
         pem = (folder / f"{header['kid']}.pem").read_bytes()
         key = serialization.load_pem_private_key(pem, password=None)
         assert isinstance(key, Ed25519PrivateKey)
@@ -201,7 +201,7 @@ def test_a_changed_consistency_token_is_refused(people: People, token: str) -> N
 def test_a_consistency_token_of_another_key_or_epoch_is_refused(
     stack: RunningStack, people: People, token: str
 ) -> None:
-    ours = ConsistencyTokens(Secret(read(Credentials(stack.state / "secrets").consistency_key)))
+    ours = ConsistencyTokens(Secret(read(Credentials(stack.secrets).consistency_key)))
     known = ours.decode(token)
     for epoch, tokens in ((known.epoch, ConsistencyTokens(Secret("x" * 32))), (0, ours)):
         forged = ConsistencyToken(

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.stack
 
 
 def flower(stack: RunningStack, path: str, *, password: str | None = None) -> httpx.Response:
-    known = (stack.state / "secrets" / "flower").read_text().strip()
+    known = (stack.secrets / "flower").read_text().strip()
     auth = ("operator", known if password is None else password)
     return httpx.get(f"{stack.url}/flower/{path}", auth=auth, timeout=30)
 

@@ -123,6 +123,13 @@ def test_each_service_says_how_it_is(http: httpx.Client, service: str) -> None:
     assert {part["status"] for part in ready.json()["parts"].values()} == {"ready"}
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_nobody_is_told_what_a_request_costs(http: httpx.Client, service: str) -> None:
+    for path in ("healthz", "nowhere", "docs"):
+        assert "Server-Timing" not in http.get(f"/{service}/v1/{path}").headers
+    assert http.get(f"/{service}/v1/profile").status_code == 404
+
+
 def test_the_whole_system_says_how_it_is(http: httpx.Client) -> None:
     ready = http.get("/readyz").json()
     assert ready["status"] == "ready"

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.containers.browser import chromium, program
 from tests.containers.project import ROOT, Project
 
 _WAITS = pytest.StashKey[dict[str, dict[str, float]]]()
@@ -34,6 +36,15 @@ def secrets(project: Project) -> dict[str, str]:
         for path in Path(project.secrets).rglob("*")
         if path.is_file()
     }
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser, where this machine has one."""
+    if program() is None:
+        pytest.skip("there is no Chromium here; Debian has it as chromium-headless-shell")
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

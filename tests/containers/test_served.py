@@ -14,7 +14,11 @@ from tests.running_stack import wait_until
 
 def test_the_acceptance_tests_pass(project: Project) -> None:
     command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/acceptance")
-    known = {"MESSAGING_TEST_URL": project.served.url, "MESSAGING_TEST_COMPOSE": ""}
+    known = {
+        "MESSAGING_TEST_URL": project.served.url,
+        "MESSAGING_TEST_SECRETS": str(project.secrets),
+        "MESSAGING_TEST_COMPOSE": "",
+    }
     done = project.run(*command, check=False, environ=known)
     assert done.returncode == 0, done.stdout[-5_000:]
     print(done.stdout.splitlines()[-1])  # noqa: T201  # which of them needed only HTTP

@@ -306,6 +306,35 @@ def test_what_was_set_aside_loses_its_text_and_stays_readable(
     assert gone.username() is None
 
 
+@pytest.mark.parametrize("after", ["in the next batch", "in the same batch"])
+def test_what_cannot_be_read_and_comes_after_the_deletion_is_set_aside_without_its_text(
+    harness: Harness, superuser: Engine, after: str
+) -> None:
+    swept(harness)
+    gone, peer = Person(harness, superuser), Person(harness, superuser)
+    gone.leave()
+    swept(harness)
+    if after == "in the next batch":
+        harness.drain_all()
+    late, answer = gone.sent(peer), peer.sent(gone, "an answer")
+    of_no_version = late.encode().replace(b"message.sent.v1", b"message.sent.v99")
+    of_a_later_one = answer.encode().replace(b"message.sent.v1", b"message.sent.v99")
+    for entry in (of_no_version, late.encode()[:-9], b"[" + late.encode() + b"]", of_a_later_one):
+        partition = harness.queue.partition_of(late)
+        number = harness.queue._redis.hincrby("queue:numbers", partition, 1)
+        harness.queue._redis.xadd(f"queue:{partition}", {"n": number, "e": entry})
+    harness.drain_all()
+    assert text_left(superuser, SECRET) == []
+    letters = query(
+        harness,
+        "SELECT event_id, conversation_id, entry FROM event_log.dead_letter"
+        " WHERE parked_at > now() - interval '1 minute' ORDER BY \"offset\" DESC LIMIT 4",
+    )[::-1]
+    assert [letter.event_id for letter in letters] == [late.id, None, None, answer.id]
+    assert letters[0].conversation_id == late.event.conversation
+    assert bytes(letters[3].entry) == of_a_later_one
+
+
 def test_an_erasure_is_queued_again_after_redis_was_lost(
     harness: Harness, superuser: Engine
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -77,8 +78,15 @@ class Pair:
             away.rename(passwords)
 
     def done(self, *arguments: str) -> Any:
-        """Run a verb of `messaging` that must succeed; return its JSON."""
-        ran = self.stack.messaging(*arguments, "--json")
+        """Run a verb of `messaging` that must succeed; return its JSON.
+
+        While PGPool finds its servers again it ends connections: a verb says then to run it again.
+        """
+        deadline = time.monotonic() + 60
+        while True:
+            ran = self.stack.messaging(*arguments, "--json")
+            if not ran.stderr.endswith(": run it again.\n") or time.monotonic() > deadline:
+                break
         assert ran.returncode == 0, ran.stderr
         return json.loads(ran.stdout)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,18 +11,26 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from local_stack import processes
+from tests.acceptance.people import registering
+from tests.profiled import cost
 from tests.running_stack import MESSAGING, RunningStack, running_stack, stack_folder, wait_until
 
 pytestmark = pytest.mark.chaos
+PROFILED = {
+    "MESSAGING_PROFILE": "1",
+    "MESSAGING_PROFILE_SLOW_MS": "0",
+    "MESSAGING_PROFILE_SHOWN": "20",
+}
 
 
 @pytest.fixture(scope="module")
 def victim() -> Iterator[RunningStack]:
-    """A stack to be killed; every test leaves it running."""
-    with running_stack() as stack:
+    """A stack to be killed; every test leaves it running. It tells what its requests cost."""
+    with running_stack(**PROFILED) as stack:
         with stack.connect("postgres") as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE public.kept (what text)")
             cursor.execute("INSERT INTO public.kept VALUES ('before')")
@@ -67,6 +76,32 @@ def test_all_killed_children_come_back_more_than_once(victim: RunningStack) -> N
             os.kill(service["pid"], signal.SIGKILL)
         wait_until(lambda: victim.is_ready() and victim.messaging("status").returncode == 0, 90)
         wait_until(lambda: _has_its_data(victim), 10)
+
+
+def test_what_requests_cost_is_told_through_nginx_and_explained_in_the_log(
+    victim: RunningStack,
+) -> None:
+    with registering(victim) as register:
+        alice, bob = register("alice"), register("bob")
+        sent = alice.send(bob, "swordfish")
+        assert cost(sent.headers).calls >= 1
+        token = sent.headers["Consistency-Token"]
+        read = bob.get(f"conversations/{alice.username}/messages", token=token)
+        assert cost(read.headers).statements >= 1
+    assert cost(httpx.get(f"{victim.url}/command/v1/nowhere").headers).calls == 0
+    assert httpx.get(f"{victim.url}/query/v1/profile").status_code == 404
+    port = victim.record["ports"]["query_api"]
+    page = httpx.get(f"http://127.0.0.1:{port}/query/v1/profile").text
+    assert "/query/v1/conversations/&lt;username&gt;/messages" in page
+    # Through PGPool, on the replica and on the primary.
+    for service, schema in (("query_api", "read_model"), ("auth_api", "identity")):
+        lines = (victim.state / f"logs/{service}.log").read_text(errors="replace").splitlines()
+        logged = [json.loads(line) for line in lines if '"profile.slow_statement"' in line]
+        ours = [line for line in logged if schema in line["statement"]]
+        assert ours
+        assert [line for line in ours if not line["plan"]] == []
+        for value in ("swordfish", alice.username, bob.email, "$argon2"):
+            assert value not in repr(logged) + page
 
 
 def test_a_killed_supervisor_ends_all_cleanly_and_up_brings_all_back(victim: RunningStack) -> None:

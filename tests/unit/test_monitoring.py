@@ -156,17 +156,29 @@ def test_panels_do_not_overlap() -> None:
 
 
 def test_prometheus_asks_every_service_that_measures() -> None:
-    names = ("AUTH_API", "COMMAND_API", "QUERY_API", "QUERY_STREAM", "WORKER_1", "WORKER_2")
-    text = templates.render("prometheus/prometheus.yml", {name: f"{name}:1" for name in names})
-    configured = yaml.safe_load(text)
-    targets = [
-        target
-        for job in configured["scrape_configs"]
-        for static in job["static_configs"]
-        for target in static["targets"]
-    ]
-    assert targets == [*(f"{name}:1" for name in names), "127.0.0.1:9100"]
+    names = ("AUTH_API", "COMMAND_API", "QUERY_API", "QUERY_STREAM", "WORKER", "NODE")
+    values = {name: f'static_configs: [{{targets: ["{name}:1"]}}]' for name in names}
+    configured = yaml.safe_load(templates.render("prometheus/prometheus.yml", values))
+    targets = {job["job_name"]: job["static_configs"] for job in configured["scrape_configs"]}
+    assert targets == {name.lower(): [{"targets": [f"{name}:1"]}] for name in names}
     assert configured["rule_files"] == ["alerts.yml"]
+    jobs = {name for rule in _RULES for name in re.findall(r'job=~"([^"]*)"', rule["expr"])}
+    assert set("|".join(jobs).split("|")) == set(targets) - {"node"}
+
+
+def test_grafana_is_provisioned_with_the_source_and_the_board() -> None:
+    (source,) = yaml.safe_load((_ROOT / "ops/grafana/datasource.yml").read_text())["datasources"]
+    assert source["type"] == _BOARD["templating"]["list"][0]["query"] == "prometheus"
+    # The board's variable chooses the only source of its type.
+    assert {panel["datasource"]["uid"] for panel in _PANELS} == {"${datasource}"}
+    compose = yaml.safe_load((_ROOT / "docker-compose.yml").read_text())
+    grafana, (provider,) = (
+        compose["services"]["grafana"],
+        yaml.safe_load((_ROOT / "ops/grafana/dashboards.yml").read_text())["providers"],
+    )
+    placed = {place["target"]: place["source"] for place in grafana["configs"]}
+    board = placed[f"{provider['options']['path']}/messaging.json"]
+    assert compose["configs"][board]["file"] == "ops/grafana/messaging.json"
 
 
 def test_the_page_of_metrics_is_current() -> None:

@@ -45,3 +45,16 @@ def test_rotating_adds_a_signing_key_and_leaves_the_rest(tmp_path: Path) -> None
     assert {name for name in after if name not in before} == set(after) - set(before)
     assert len([name for name in after if name.endswith(".pem")]) == 2
     assert {name: after[name] for name in before} == before
+
+
+def test_certificates_are_made_where_they_are_asked_for(tmp_path: Path) -> None:
+    make(tmp_path)
+    assert not [name for name in contents(tmp_path) if name.startswith("internal-")]
+    make(tmp_path, "--tls")
+    made = contents(tmp_path)
+    assert {"internal-ca", "internal-redis-certificate", "internal-postgres-key"} <= set(made)
+    modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in made}
+    assert modes.pop("internal-ca-key") == 0o400
+    assert set(modes.values()) == {0o444}
+    make(tmp_path, "--tls")
+    assert contents(tmp_path) == made

@@ -15,6 +15,7 @@ from local_stack.credentials import read
 from local_stack.errors import StackError
 from local_stack.record import Record
 from local_stack.state import State
+from runtime.redis_address import RedisAddress
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,30 @@ def test_an_operator_is_sent_to_the_hosts_of_the_servers(tmp_path: Path) -> None
     state.credentials.make()
     assert operating.database(state).url == "postgresql+psycopg2://operator@one:1/messaging"
     assert operating.redis(state).url == "redis://operator@two:2/0"
+
+
+def test_an_operator_verifies_servers_that_speak_tls() -> None:
+    state = operating.existing(
+        {
+            "MESSAGING_OPERATOR_PGPOOL": "pgpool:5432",
+            "MESSAGING_OPERATOR_REDIS": "redis:6379",
+            "MESSAGING_OPERATOR_CA": "/run/secrets/internal-ca",
+        }
+    )
+    assert state.authorities == Path("/run/secrets/internal-ca")
+
+
+def test_what_an_operator_verifies_is_in_the_addresses(tmp_path: Path) -> None:
+    record = replace(
+        Record.new(uid=os.geteuid(), event_partitions=16), ports={"primary": 1, "redis": 2}
+    )
+    state = State(tmp_path, record, authorities=Path("/run/a ca"))
+    state.credentials.make()
+    assert operating.database(state).url.endswith(
+        ":1/messaging?sslmode=verify-full&sslrootcert=/run/a%20ca"
+    )
+    address = RedisAddress.parse(operating.redis(state).url)
+    assert (address.tls, address.authorities, address.port) == (True, "/run/a ca", 2)
 
 
 def test_half_an_address_is_refused() -> None:

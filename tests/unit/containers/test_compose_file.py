@@ -57,7 +57,7 @@ def test_our_images_end_as_another_user_than_root(path: str) -> None:
 
 
 def test_the_secrets_are_those_that_are_made(tmp_path: Path) -> None:
-    Credentials(tmp_path).make(pgadmin=True)
+    Credentials(tmp_path).make(pages=True)
     made = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert set(COMPOSE["secrets"]) == made
     assert {
@@ -85,10 +85,10 @@ def test_no_environment_holds_a_secret(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "known"),
     [
-        ("auth-api", (*settings.LOGIN, *settings.SESSIONS, *settings.ARGON2)),
-        ("command-api", (*settings.QUEUE, *settings.COMMAND_RATE)),
-        ("query-stream", settings.STREAMS),
-        ("query-api", settings.CANARY),
+        ("auth-api", (*settings.PROFILE, *settings.LOGIN, *settings.SESSIONS, *settings.ARGON2)),
+        ("command-api", (*settings.PROFILE, *settings.QUEUE, *settings.COMMAND_RATE)),
+        ("query-stream", (*settings.PROFILE, *settings.STREAMS)),
+        ("query-api", (*settings.PROFILE, *settings.CANARY)),
         ("beat", settings.CANARY),
         ("worker", (*settings.QUEUE, *settings.FAULTS, *settings.ACCESS, *settings.CANARY)),
         ("nginx", (*settings.ADDRESS, "MESSAGING_STREAM_HEARTBEAT", "MESSAGING_PUBLIC_URL")),

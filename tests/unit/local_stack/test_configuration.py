@@ -147,6 +147,8 @@ def test_workers_know_how_long_access_tokens_live_and_no_more_of_sessions() -> N
         ("MESSAGING_AUTH_RATE", "0"),
         ("MESSAGING_AUTH_BURST", "1; include /etc/passwd"),
         ("MESSAGING_LOG_LEVEL", "LOUD"),
+        ("MESSAGING_PROFILE", "yes"),
+        ("MESSAGING_PROFILE_SLOW_MS", "-1"),
         ("MESSAGING_PUBLIC_URL", "chat.example"),
         ("MESSAGING_REDIS_MEMORY", "much"),
     ],
@@ -257,6 +259,20 @@ def test_each_service_keeps_its_metrics_apart() -> None:
     }
     assert len(ports) == 2
     assert "PROMETHEUS_MULTIPROC_DIR" not in environments.of_worker(context, "worker-1")
+
+
+@pytest.mark.parametrize(
+    ("profile", "shown", "processes"), [("1", "20", 1), ("1", "0", 2), ("0", "20", 2), ("", "", 2)]
+)
+def test_an_api_whose_page_shows_its_requests_is_one_process(
+    monkeypatch: pytest.MonkeyPatch, profile: str, shown: str, processes: int
+) -> None:
+    context = _context(MESSAGING_PROFILE=profile, MESSAGING_PROFILE_SHOWN=shown)
+    (service,) = [one for one in services.every(context) if one.name == "command_api"]
+    for name, value in service.environment.items():
+        monkeypatch.setenv(name, value)
+    told = runpy.run_path(str(templates.OPS / "gunicorn/gunicornconfig.py"))
+    assert told["workers"] == processes
 
 
 def test_at_most_half_of_the_threads_of_the_query_api_wait(

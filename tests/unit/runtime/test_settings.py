@@ -9,6 +9,7 @@ import pytest
 from runtime.errors import SettingsError
 from runtime.settings import (
     DatabaseSettings,
+    ProfileSettings,
     QueueSettings,
     Reader,
     Secret,
@@ -39,6 +40,18 @@ def test_partitions_are_a_power_of_two(environ: pytest.MonkeyPatch, value: str) 
     environ.setenv("MESSAGING_EVENT_PARTITIONS", value)
     with pytest.raises(SettingsError, match="power of two"):
         QueueSettings.read(Reader())
+
+
+@pytest.mark.parametrize(("value", "on"), [("1", True), ("0", False), ("", False)])
+def test_a_switch_is_on_or_off(environ: pytest.MonkeyPatch, value: str, on: bool) -> None:
+    environ.setenv("MESSAGING_PROFILE", value)
+    assert ProfileSettings.read(Reader()).enabled is on
+
+
+def test_a_switch_is_nothing_else(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("MESSAGING_PROFILE", "true")
+    with pytest.raises(SettingsError, match="MESSAGING_PROFILE='true'"):
+        ProfileSettings.read(Reader())
 
 
 def test_an_unknown_log_level_is_refused(environ: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from flask import Flask, Response
 
 from runtime.errors import MessagingError, UnavailableError
 from runtime.ids import AccountId, SessionId
-from runtime.settings import ServiceSettings
+from runtime.settings import ProfileSettings, ServiceSettings
 from web.app import build_api
 from web.blueprints import ApiBlueprint
 from web.guard import Guard, Identity, TokenInvalidError, VerifiedToken, current_identity, public
@@ -123,6 +123,7 @@ def sample_app(
     verifier: FakeVerifier | None = None,
     revocations: FakeRevocations | None = None,
     parts: dict[str, Check] | None = None,
+    profile: ProfileSettings | None = None,
 ) -> Flask:
     app, api = build_api(
         name="query",
@@ -133,6 +134,7 @@ def sample_app(
         statuses={NoteTakenError: CATALOGUE["username-taken"]},
         parts=parts or {},
         guard=Guard(verifier or FakeVerifier(), revocations or FakeRevocations()),
+        profile=profile or ProfileSettings(),
     )
     api.register_blueprint(notes)
     return app

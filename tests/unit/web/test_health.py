@@ -59,6 +59,29 @@ def test_what_a_check_did_not_foresee_is_not_told(capfd: pytest.CaptureFixture[s
     assert "readiness.check.failed" in capfd.readouterr().err
 
 
+def test_why_a_part_is_lost_is_logged_once_and_not_told(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def away() -> None:
+        raise UnavailableError("It does not answer.") from OSError("certificate verify failed")
+
+    now = [0.0]
+    sample_app()  # Logs go where this test can read them.
+    readiness = Readiness({"a": away, "b": ready}, clock=lambda: now[0])
+    for _ in range(3):
+        now[0] += 1
+        assert b"certificate" not in _body(readiness)
+    logged = [line for line in capfd.readouterr().err.splitlines() if "part.unready" in line]
+    assert len(logged) == 1
+    assert '"part":"a"' in logged[0]
+    assert "certificate verify failed" in logged[0]
+
+
+def _body(readiness: Readiness) -> bytes:
+    with sample_app().test_request_context():
+        return bytes(readiness.response().data)
+
+
 def test_checks_run_at_once_and_none_holds_up_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("web.health.LONGEST_LOOK_S", 0.3)
     release = threading.Event()

@@ -1,0 +1,124 @@
+"""`messaging events export`, stopped and gone on with: whole partitions, each of one moment."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any, cast
+
+import pytest
+from sqlalchemy import Engine
+
+from events.archive_part import read
+from local_stack.state import State
+from tests.operating.conftest import events, told
+from tests.operating.test_archive import contents, make_history
+from tests.projector.conftest import SETTINGS, Harness
+from tests.projector.test_projector import Pair
+
+EXPORT = [sys.executable, "-c", "from cli.main import main; main()", "events", "export"]
+
+
+@pytest.fixture
+def history(harness: Harness, superuser: Engine, stack_of_servers: State) -> list[Pair]:
+    return make_history(harness, superuser)
+
+
+def stopped(file: Path, *options: str, after: bytes = b"") -> str:
+    """Begin an export, and stop it once `after` is written; return what it said."""
+    process = subprocess.Popen(
+        [*EXPORT, str(file), "--rate", "100", *options], stderr=subprocess.PIPE, text=True
+    )
+    while not any(after in path.read_bytes() for path in file.parent.glob(f".{file.name}.*")):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert not file.exists()
+    return said
+
+
+def refusal(*arguments: str) -> str:
+    result = events(*arguments)
+    assert result.exit_code == 1
+    return str(result.exception)
+
+
+def of(partition: int, rows: list[Any]) -> list[Any]:
+    return [row for row in rows if row[0] == partition]
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.gz"])
+def test_an_export_that_was_stopped_goes_on_and_can_be_imported(
+    harness: Harness,
+    history: list[Pair],
+    tmp_path: Path,
+    name: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    file, part = tmp_path / name, tmp_path / f"{name}.part"
+    is_plain = file.suffix != ".gz"
+    said = stopped(file, after=b'"partition":2' if is_plain else b"")
+    assert f"{part} holds what is whole: go on with --resume." in said
+    assert part.stat().st_mode & 0o077 == 0
+    before = contents(harness.engine)
+    for _ in range(20):
+        harness.append(Pair(harness).sent("later"))
+    harness.drain_all()
+    told("dead-letters", "retry", "--conversation", str(history[1].conversation))
+    later = contents(harness.engine)
+    with part.open("rb") as plain, gzip.open(part) as zipped:
+        at = read(plain if is_plain else cast("IO[bytes]", zipped)).partition
+    assert at in range(2 if is_plain else 0, SETTINGS.partitions)
+
+    assert events("export", str(file), "--resume").exit_code == 0
+    assert not part.exists()
+    empty: Harness = request.getfixturevalue("empty")
+    told("import", str(file), "--yes")
+    after = contents(empty.engine)
+    for table in ("event_log.event", "event_log.dead_letter"):
+        for partition in range(SETTINGS.partitions):
+            wanted = before if partition < at else later
+            assert of(partition, after[table]) == of(partition, wanted[table])
+    assert events("verify").exit_code == 0
+
+
+def test_a_selection_goes_on_by_its_filters(
+    harness: Harness, history: list[Pair], tmp_path: Path
+) -> None:
+    filters = ("--type", "message.sent", "--since", "1h", "--outcome", "applied")
+    whole = events("export", "-", *filters).stdout.splitlines()
+    file = tmp_path / "log.jsonl"
+    stopped(file, *filters, after=b'"partition":2')
+    assert events("export", str(file), "--resume").exit_code == 0
+    assert file.read_text().splitlines()[1:-1] == whole[1:-1]
+    ended = json.loads(file.read_text().splitlines()[-1])["data"]
+    assert ended["events"] == len(whole) - 2
+
+
+def test_an_export_goes_on_with_its_own_alone(
+    harness: Harness, history: list[Pair], tmp_path: Path
+) -> None:
+    file, part = tmp_path / "log.jsonl", tmp_path / "log.jsonl.part"
+    assert "cannot be read" in refusal("export", str(file), "--resume")
+    assert events("export", "-", "--resume").exit_code == 2
+    assert events("export", str(file), "--resume", "--type", "message.sent").exit_code == 2
+    stopped(file, after=b'"partition":1')
+    assert "export that was stopped" in refusal("export", str(file))
+    left = part.read_bytes()
+    part.write_bytes(left.replace(b"message.sent.v1", b"message.sent.v2", 1))
+    assert "damaged" in refusal("export", str(file), "--resume")
+    part.write_bytes(left[: left.rindex(b'{"specversion')])
+    assert "nothing that a stopped export" in refusal("export", str(file), "--resume")
+    part.unlink()
+    (tmp_path / "elsewhere").write_bytes(left)
+    part.symlink_to(tmp_path / "elsewhere")
+    assert "cannot be read" in refusal("export", str(file), "--resume")
+    part.unlink()
+    part.write_bytes(left)
+    assert "was stopped" in refusal("import", str(part), "--yes")
+    assert not file.exists()

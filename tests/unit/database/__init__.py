@@ -1,0 +1,1 @@
+"""Tests of room database without a server."""
