@@ -61,7 +61,7 @@ appoint() {
 
 # Notes how far the primary has written; what is older than some minutes is forgotten.
 note_written() {
-    written=$(ask "$(leader)" "SELECT pg_current_wal_lsn() - '0/0' WHERE NOT pg_is_in_recovery()")
+    written=$(ask "$(leader)" "SELECT pg_current_wal_lsn() - '0/0' WHERE NOT pg_is_in_recovery()") || return 0
     [ -n "$written" ] || return 0
     { tail -n 60 $folder/written 2>/dev/null || true; } >$folder/written.unfinished
     echo "$(date +%s) $(leader) $written" >>$folder/written.unfinished
@@ -86,7 +86,7 @@ candidate() {
         received=$(ask "$standby" "
             SELECT timeline_id, greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'
             FROM pg_control_checkpoint() WHERE pg_is_in_recovery() AND ($needed > 0 OR coalesce(
-                pg_last_xact_replay_timestamp() > now() - interval '${MESSAGING_QUEUE_RETENTION:-86400} s', true))")
+                pg_last_xact_replay_timestamp() > now() - interval '${MESSAGING_QUEUE_RETENTION:-86400} s', true))") || continue
         [ -n "$received" ] || continue
         if [ "${received#* }" -lt "$needed" ]; then
             say "$standby lacks more than the last ${FAILOVER_LAG:-60} s"
@@ -99,8 +99,8 @@ candidate() {
 # Prints the server that takes writes; of several the one with the latest history.
 writer() {
     for host in $(hosts); do
-        timeline=$(ask "$host" 'SELECT timeline_id FROM pg_control_checkpoint() WHERE NOT pg_is_in_recovery()')
-        [ -n "$timeline" ] && echo "$timeline $host"
+        timeline=$(ask "$host" 'SELECT timeline_id FROM pg_control_checkpoint() WHERE NOT pg_is_in_recovery()') || continue
+        [ -z "$timeline" ] || echo "$timeline $host"
     done | sort -k 1nr -s | head -n 1 | cut -d ' ' -f 2
 }
 
