@@ -11,6 +11,7 @@ from dataclasses import replace
 import psycopg2
 import pytest
 
+from cli.events import connections, queues
 from local_stack.state import State
 from runtime.errors import MessagingError
 from tests.operating.conftest import Harness, Pair, events, row_of, told
@@ -45,6 +46,20 @@ def test_queues_prints_a_table(harness: Harness) -> None:
     assert "checkpoint" in printed
     assert "standby" in printed
     assert len(printed.splitlines()) >= 1 + len(harness.queue.partitions)
+
+
+def test_a_reason_steers_no_terminal(stack_of_servers: State) -> None:
+    evil = "\x1b]0;pwned\x07\x1b[2J\x9b2J\u202e\nreason"
+    assert events("pause", "0", "--reason", evil).exit_code == 0
+    watched = queues._text(
+        connections.reading(stack_of_servers), connections.queue(stack_of_servers)
+    )
+    printed = (watched.plain, events("queues").stdout, events("queues", "--json").stdout)
+    assert events("resume", "0").exit_code == 0
+    for shown in printed:
+        assert "pwned" in shown
+        assert not set("\x1b\x07\x9b\u202e") & set(shown)
+        assert "\nreason" not in shown
 
 
 def test_ctrl_c_is_130_for_every_verb() -> None:
