@@ -53,15 +53,17 @@ def export(file: str, *, rate: float | None, resume: bool, **named: Any) -> None
         chosen = begun.selection if begun else selection(connection, state, named)
         header = _header(connection, partitions, begun, complete=chosen == EVERYTHING)
         total = header.events if header.complete else 0
+        # Before anything is written: a part that breaks off elsewhere than in a partition is none.
+        applied = checkpoints.read_all(connection)
         with (
             counting("Exporting", total, rate=rate) as pace,
             export_file.opened(file, resume=resume) as out,
         ):
             writing = _Writing(connection, header, chosen, Sealed(out), pace)
             if begun:
-                writing.go_on(begun, export_file.kept(file, begun))
+                writing.go_on(applied, begun, export_file.kept(file, begun))
             else:
-                writing.begin()
+                writing.begin(applied)
 
 
 def _header(
@@ -86,17 +88,17 @@ class _Writing:
     out: Sealed
     pace: Pace
 
-    def begin(self) -> None:
+    def begin(self, applied: Iterable[Checkpoint]) -> None:
         """Write all of it."""
         self.out.write([archive.header_line(self.header)])
-        self._write(checkpoints.read_all(self.connection), 0, 0)
+        self._write(applied, 0, 0)
 
-    def go_on(self, begun: Stopped, kept: Iterable[bytes]) -> None:
+    def go_on(self, applied: Iterable[Checkpoint], begun: Stopped, kept: Iterable[bytes]) -> None:
         """Write what is kept of an export that was stopped, and what it lacks."""
         self.out.write([archive.header_line(self.header)])
         self.out.write(kept)
         self.pace.viewer.advance(begun.events)
-        left = [c for c in checkpoints.read_all(self.connection) if c.partition >= begun.partition]
+        left = [c for c in applied if c.partition >= begun.partition]
         self._write(left, begun.events, begun.letters)
 
     def _write(self, partitions: Iterable[Checkpoint], rows: int, aside: int) -> None:

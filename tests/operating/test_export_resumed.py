@@ -12,6 +12,7 @@ from typing import IO, Any, cast
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from events.archive_part import read
 from local_stack.state import State
@@ -122,3 +123,20 @@ def test_an_export_goes_on_with_its_own_alone(
     part.write_bytes(left)
     assert "was stopped" in refusal("import", str(part), "--yes")
     assert not file.exists()
+
+
+def test_a_database_that_fails_at_once_leaves_what_there_is(
+    history: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, part = tmp_path / "log.jsonl", tmp_path / "log.jsonl.part"
+    stopped(file, after=b'"partition":2')
+    before = part.read_bytes()
+
+    def lost(_: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("the server is gone"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("events.checkpoints.read_all", lost)
+        assert events("export", str(file), "--resume").exit_code == 1
+    assert part.read_bytes() == before
+    assert events("export", str(file), "--resume").exit_code == 0
