@@ -24,8 +24,8 @@ def stack(composed: Mapping[str, Any], signing_keys: Path) -> dict[str, Any]:
     """Return the stack file for the result of `docker compose config`.
 
     Secrets and configurations are named after their content as well, since a swarm never changes
-    one: what has changed is another one, and its services are updated. A secret's name tells nothing
-    of it to who does not know the secret `consistency-key`. Each of the keys in the folder
+    one: what has changed is another one, and its services are updated. A secret's name tells
+    nothing of it to who does not know the secret `consistency-key`. Each of the keys in the folder
     `signing_keys` becomes a secret of the services that sign with them.
     """
     keys = {f"signing-{path.stem}": path for path in sorted(signing_keys.glob("*.pem"))}
