@@ -76,20 +76,18 @@ def _certificates(folder: Path) -> Certificates:
 def migrate() -> None:
     """Make roles and schemas at the primary, or bring them up to date; harmless to repeat.
 
-    MESSAGING_PRIMARY names the servers, `host:port`, parted by commas; whichever takes writes is
-    the primary. It is waited for.
+    SERVERS names them, `host:slot` each, parted by blanks; whichever takes writes is the primary.
+    It is waited for.
     """
-    host, port = _await_primary()
-    superuser = partial(_superuser, host, port)
+    host = _await_primary()
+    superuser = partial(_superuser, host)
     given = schema()
     database_roles.set_up(superuser, Credentials(_SECRETS), given.roles_sql)
     with superuser(database_roles.DATABASE) as cursor:
         cursor.execute(_failover_sql(given.history_sql))
     owner = "messaging_owner"
     password = read(Credentials(_SECRETS).database(owner))
-    given.migrate(
-        f"postgresql+psycopg2://{owner}:{password}@{host}:{port}/{database_roles.DATABASE}"
-    )
+    given.migrate(f"postgresql+psycopg2://{owner}:{password}@{host}:5432/{database_roles.DATABASE}")
 
 
 @containers.command("stack")
@@ -108,26 +106,25 @@ def _failover_sql(history_sql: str) -> str:
     return text.replace("--HISTORY--", history_sql)
 
 
-def _servers() -> list[tuple[str, str]]:
-    given = os.environ.get("MESSAGING_PRIMARY") or "postgres-primary:5432"
-    parted = (server.partition(":") for server in given.split(","))
-    return [(host, port or "5432") for host, _, port in parted]
+def _servers() -> list[str]:
+    given = os.environ.get("SERVERS") or "postgres-primary:standby0"
+    return [server.partition(":")[0] for server in given.split()]
 
 
-def _await_primary() -> tuple[str, str]:
-    """Return host and port of the server that takes writes, once there is one.
+def _await_primary() -> str:
+    """Return the host of the server that takes writes, once there is one.
 
     Raises:
         MessagingError: None does for a long time.
     """
     deadline = time.monotonic() + _PRIMARY_S
     while True:
-        for server in _servers():
+        for host in _servers():
             try:
-                with _superuser(*server, "postgres") as cursor:
+                with _superuser(host, "postgres") as cursor:
                     cursor.execute("SELECT pg_is_in_recovery()")
                     if cursor.fetchone() == (False,):
-                        return server
+                        return host
                 reason = "none takes writes"
             except MessagingError as error:
                 reason = str(error)
@@ -137,11 +134,11 @@ def _await_primary() -> tuple[str, str]:
 
 
 @contextmanager
-def _superuser(host: str, port: str, database: str) -> Iterator[Cursor]:
+def _superuser(host: str, database: str) -> Iterator[Cursor]:
     try:
         connection = psycopg2.connect(
             host=host,
-            port=port,
+            port=5432,
             user="postgres",
             password=read(Credentials(_SECRETS).database("postgres")),
             dbname=database,

@@ -16,8 +16,8 @@ look() {
 
 look_at_all() {
     moved=1
-    for place in auth-api:8000 command-api:8000 query-api:8000 query-stream:8000 flower:5555 \
-        waiting-room:8000 pgadmin:5050 prometheus:9090 grafana:3000; do
+    for place in auth-api:8000 command-api:8000 query-api:8000 query-stream:8000 waiting-room:8000 \
+        flower:5555 pgadmin:5050 prometheus:9090 grafana:3000; do
         look "${place%:*}" "${place#*:}" && moved=0
     done
     return $moved

@@ -59,17 +59,49 @@ appoint() {
     sync $folder
 }
 
+# Notes how far the primary has written; what is older than some minutes is forgotten.
+note_written() {
+    written=$(ask "$(leader)" "SELECT pg_current_wal_lsn() - '0/0' WHERE NOT pg_is_in_recovery()") || return 0
+    [ -n "$written" ] || return 0
+    { tail -n 60 $folder/written 2>/dev/null || true; } >$folder/written.unfinished
+    echo "$(date +%s) $(leader) $written" >>$folder/written.unfinished
+    mv $folder/written.unfinished $folder/written
+}
+
+# Prints how far a standby must have received to take the place of the server at host $1: to where that
+# one was FAILOVER_LAG seconds before it was last seen. 0 where that is not known.
+needed() {
+    grep " $1 " $folder/written 2>/dev/null | awk -v lag="${FAILOVER_LAG:-60}" '
+        { at[NR] = $1; written[NR] = $3 }
+        END { for (i = NR; i > 1 && at[i] > at[NR] - lag; i--); print NR ? written[i] : 0 }'
+}
+
 # Prints the standby to promote instead of the server at host $1: of those that answer the one that
-# has received most. One that lacks more than the queue keeps is left to an operator.
+# has received most. One that lacks too much is left to an operator: where nothing else is known, more
+# than the queue keeps.
 candidate() {
+    needed=$(needed "$1")
     for standby in $(hosts); do
         [ "$standby" = "$1" ] && continue
         received=$(ask "$standby" "
             SELECT timeline_id, greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'
-            FROM pg_control_checkpoint() WHERE pg_is_in_recovery() AND coalesce(
-                pg_last_xact_replay_timestamp() > now() - interval '${MESSAGING_QUEUE_RETENTION:-86400} s', true)")
-        [ -n "$received" ] && echo "$received $standby"
+            FROM pg_control_checkpoint() WHERE pg_is_in_recovery() AND ($needed > 0 OR coalesce(
+                pg_last_xact_replay_timestamp() > now() - interval '${MESSAGING_QUEUE_RETENTION:-86400} s', true))") || continue
+        [ -n "$received" ] || continue
+        if [ "${received#* }" -lt "$needed" ]; then
+            say "$standby lacks more than the last ${FAILOVER_LAG:-60} s"
+        else
+            echo "$received $standby"
+        fi
     done | sort -k 1n -k 2n | tail -n 1 | cut -d ' ' -f 3
+}
+
+# Prints the server that takes writes; of several the one with the latest history.
+writer() {
+    for host in $(hosts); do
+        timeline=$(ask "$host" 'SELECT timeline_id FROM pg_control_checkpoint() WHERE NOT pg_is_in_recovery()') || continue
+        [ -z "$timeline" ] || echo "$timeline $host"
+    done | sort -k 1nr -s | head -n 1 | cut -d ' ' -f 2
 }
 
 # Makes the server at host $1 take writes, as appointed; may be repeated.

@@ -2,12 +2,22 @@
 # Runs PGPool in a container, once there is a primary.
 #   SERVERS: the Postgres servers, host:name each
 #   FAILOVER_SECONDS: how long the primary may be away before a standby takes its place; 0: for ever
+#   FAILOVER_LAG: of how many seconds a standby may lack what was written, and take its place all the same
 set -eu
 . /ops/render.sh
 . /ops/nodes.sh
 umask 077
 mkdir -p /tmp/messaging
 cd /tmp/messaging
+
+case $FAILOVER_SECONDS:$FAILOVER_LAG in
+*[!0-9:]* | :* | *:)
+    say "MESSAGING_FAILOVER_SECONDS and MESSAGING_FAILOVER_LAG are whole numbers of seconds, 30 and 60 by default"
+    exit 1
+    ;;
+esac
+export LISTEN='*' PORT=5432 ADMIN_PORT=9898 SOCKETS=/tmp/messaging NETWORK=samenet \
+    CHILDREN="${MESSAGING_PGPOOL_CHILDREN:-64}" FAILOVER_COMMAND='sh /ops/failover.sh %h'
 
 # SCRAM to the nodes needs the passwords themselves; they lie in memory, as the secrets do.
 for role in auth_api command_api query_api worker operator pgpool; do
@@ -33,20 +43,35 @@ await_primary() {
     done
 }
 
-# At the very first start, the one that has made the data.
-until [ -n "$(leader)" ]; do
-    for host in $(hosts); do
-        takes_writes "$host" && appoint "$host" && break
+# Appoints a server where nobody is appointed: at the very first start the one that has made the data.
+# Where the file was lost, with a machine, the primary may be lost as well.
+appoint_first() {
+    absent=0
+    until [ -n "$(leader)" ]; do
+        chosen=$(writer)
+        if [ -n "$chosen" ]; then
+            appoint "$chosen"
+        elif [ "$FAILOVER_SECONDS" -gt 0 ] && [ $absent -ge "$FAILOVER_SECONDS" ]; then
+            chosen=$(candidate '')
+            [ -z "$chosen" ] || appoint "$chosen" promoting
+            absent=0
+        fi
+        [ $((absent % 10)) != 0 ] || [ -n "$(leader)" ] || say "waiting for a server that takes writes"
+        absent=$((absent + 1))
+        sleep 1
     done
-    [ -n "$(leader)" ] || sleep 1
-done
+}
+appoint_first
 await_primary
 
 # Ends a PGPool that has given up the primary, as after it was cut off from all servers, so that it is
 # started anew: it takes back by itself what follows, never who leads.
 guard() {
     lost=0
+    rounds=0
     while sleep 2; do
+        rounds=$((rounds + 1))
+        [ $((rounds % 5)) != 0 ] || note_written
         node=$(hosts | grep -nx "$(leader)" | cut -d : -f 1)
         case $(sed -n "${node}p" pgpool_status 2>/dev/null) in
         down) lost=$((lost + 1)) ;;
@@ -61,8 +86,6 @@ guard() {
     done
 }
 
-export LISTEN='*' PORT=5432 ADMIN_PORT=9898 SOCKETS=/tmp/messaging NETWORK=samenet \
-    CHILDREN="${MESSAGING_PGPOOL_CHILDREN:-64}" FAILOVER_COMMAND='sh /ops/failover.sh %h'
 configure >pgpool.conf
 render /ops/pool_hba.conf >pool_hba.conf
 # Clients without TLS are refused; that servers without are, is up to the servers.

@@ -33,6 +33,8 @@ copy_queue() {
     rm -rf $scratch/queue
     mkdir $scratch/queue
     cp $queue/$manifest $scratch/queue/ || return 1
+    # Its names hold no blanks.
+    # shellcheck disable=SC2013
     for name in $(sed -n 's/^file \([^ ]*\) .*/\1/p' $scratch/queue/$manifest); do
         cp "$queue/$name" $scratch/queue/ || return 1
     done

@@ -24,7 +24,7 @@ _LIBPQ = {
         for name in SERVICES
         if "MESSAGING_DATABASE_URL" in SERVICES[name].get("environment", ())
     ),
-    *("migrate", "pgpool", "postgres-primary", "postgres-replica"),
+    *("backup", "migrate", "pgpool", "postgres-primary", "postgres-replica"),
 }
 
 

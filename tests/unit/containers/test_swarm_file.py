@@ -27,15 +27,21 @@ def services(name: str) -> dict[str, dict[str, Any]]:
 HERE, SWARM = services("docker-compose.yml"), services("docker-compose.swarm.yml")
 
 
+# Run when somebody calls them.
+COMMANDS = {"operator", "backup", "restore"}
+
+
 def keeps_something(service: dict[str, Any]) -> bool:
     return any(isinstance(volume, str) for volume in service.get("volumes", ()))
 
 
-def test_every_service_but_the_operators_command_is_placed() -> None:
-    assert set(SWARM) == set(HERE) - {"operator"}
+def test_every_service_but_the_operators_commands_is_placed() -> None:
+    assert set(SWARM) == set(HERE) - COMMANDS
 
 
-@pytest.mark.parametrize("name", sorted(name for name in HERE if keeps_something(HERE[name])))
+@pytest.mark.parametrize(
+    "name", sorted(name for name in set(HERE) - COMMANDS if keeps_something(HERE[name]))
+)
 def test_what_keeps_something_stays_with_it_and_is_there_once(name: str) -> None:
     deploy = SWARM[name]["deploy"]
     (constraint,) = deploy["placement"]["constraints"]
