@@ -50,7 +50,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         guard=Guard(TokenVerifier(services.keys, issuer=issuer), revocations),
         profile=settings.api.profile,
     )
-    # NGINX sets X-Forwarded-For, and nothing but NGINX reaches us: we listen on loopback alone.
+    # NGINX sets X-Forwarded-For, and no stranger comes without it: we listen on the loopback, or in
+    # closed networks of containers.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1)  # type: ignore[method-assign]  # Flask's way
     configure_cookies(app, services.keys, issuer=issuer)
     app.extensions.update(services.attach())

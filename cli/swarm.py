@@ -7,6 +7,7 @@ words; what the swarm does by itself is left out.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from typing import Any
 _LEFT_OUT = ("build", "depends_on", "profiles", "restart", "security_opt")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108  # within a container
 _KEYS = "MESSAGING_SIGNING_KEYS_DIR"
+# Names are seen by whoever may list them: without this secret, none tells whether a guess is right.
+_NAMING_KEY = "consistency-key"
 
 
 def stack(composed: Mapping[str, Any], signing_keys: Path) -> dict[str, Any]:
     """Return the stack file for the result of `docker compose config`.
 
     Secrets and configurations are named after their content as well, since a swarm never changes
-    one: what has changed is another one, and its services are updated. Each of the keys in the
-    folder `signing_keys` becomes a secret of the services that sign with them.
+    one: what has changed is another one, and its services are updated. A secret's name tells
+    nothing of it to who does not know the secret `consistency-key`. Each of the keys in the folder
+    `signing_keys` becomes a secret of the services that sign with them.
     """
     keys = {f"signing-{path.stem}": path for path in sorted(signing_keys.glob("*.pem"))}
     secrets = {**composed["secrets"], **{name: {"file": str(keys[name])} for name in keys}}
@@ -32,8 +36,8 @@ def stack(composed: Mapping[str, Any], signing_keys: Path) -> dict[str, Any]:
         },
         "networks": composed["networks"],
         "volumes": composed["volumes"],
-        "secrets": _named(composed["name"], secrets),
-        "configs": _named(composed["name"], composed["configs"]),
+        "secrets": _named(composed["name"], secrets, key=_content(secrets[_NAMING_KEY])),
+        "configs": _named(composed["name"], composed["configs"], key=b""),
     }
 
 
@@ -68,11 +72,15 @@ def _port(port: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _named(project: str, files: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _after_content(project, name, given) for name, given in files.items()}
+def _named(project: str, files: Mapping[str, Any], *, key: bytes) -> dict[str, Any]:
+    return {name: _after_content(project, name, given, key) for name, given in files.items()}
 
 
-def _after_content(project: str, name: str, given: Mapping[str, Any]) -> dict[str, str]:
-    digest = hashlib.sha256(Path(given["file"]).read_bytes()).hexdigest()
+def _after_content(project: str, name: str, given: Mapping[str, Any], key: bytes) -> dict[str, str]:
+    digest = hmac.new(key, _content(given), hashlib.sha256).hexdigest()
     # A swarm takes 64 characters.
     return {"file": given["file"], "name": f"{project}_{name}"[:51] + f"_{digest[:12]}"}
+
+
+def _content(given: Mapping[str, Any]) -> bytes:
+    return Path(given["file"]).read_bytes()

@@ -173,5 +173,5 @@ def _text(query: object) -> str:
 
 def _remember(executed: Executed) -> None:
     profile = present()
-    if profile is not None:
+    if profile is not None and profile.executed is not None:
         profile.executed.append(executed)

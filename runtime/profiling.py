@@ -44,22 +44,33 @@ class Executed:
 
 @dataclass(slots=True)
 class Profile:
-    """What one request has spent so far."""
+    """What one request has spent so far.
+
+    Attributes:
+        executed: Its statements; None where nobody asks which they were.
+    """
 
     started: float = field(default_factory=time.perf_counter)
     sql: Spent = field(default_factory=Spent)
     redis: Spent = field(default_factory=Spent)
-    executed: list[Executed] = field(default_factory=list)
+    executed: list[Executed] | None = None
     waiting: bool = False
 
 
 _present: ContextVar[Profile | None] = ContextVar("profile", default=None)
 
 
-def begin() -> Profile:
-    """Return the profile of the request that begins now in this thread."""
-    profile = Profile()
+def begin(*, keep_statements: bool = False) -> Profile:
+    """Return the profile of the request that begins now in this thread; its statements if asked."""
+    profile = Profile(executed=[] if keep_statements else None)
     _present.set(profile)
+    return profile
+
+
+def end() -> Profile | None:
+    """Return the profile of this thread's request, or None; it grows no more."""
+    profile = _present.get()
+    _present.set(None)
     return profile
 
 

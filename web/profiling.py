@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, Flask, Response, render_template_string
+from flask import Blueprint, Flask, Request, Response, render_template_string
 
 from runtime import profiling
 from runtime.logging import get_logger
@@ -23,6 +23,7 @@ from web.problems import CATALOGUE, problem_response
 from web.traits import produces, takes_any_query
 
 HEADER = "Server-Timing"
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _log = get_logger(__name__)
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -72,13 +73,18 @@ class Profiler:
     def __init__(self, app: Flask, settings: ProfileSettings, *, prefix: str) -> None:
         """Tell of each request of `app`, and show the last ones at `<prefix>/profile` if asked."""
         self._served: deque[_Served] = deque(maxlen=settings.shown)
-        app.before_request(_begin)
+        self._keep_statements = settings.shown > 0
+        app.before_request(self._begin)
         app.after_request(self._finish)
         if settings.shown:
             app.register_blueprint(self._page(), url_prefix=prefix)
 
+    def _begin(self) -> None:
+        profiling.begin(keep_statements=self._keep_statements)
+
     def _finish(self, response: Response) -> Response:
-        profile = profiling.present()
+        # What an event stream does after its head belongs to no request.
+        profile = profiling.end()
         if profile is None:
             return response
         timing = server_timing(profile, total_seconds=time.perf_counter() - profile.started)
@@ -92,7 +98,7 @@ class Profiler:
                 status=response.status_code,
                 request_id=current_context().request_id,
                 timing=timing,
-                executed=profile.executed,
+                executed=profile.executed or (),
             )
         )
         return response
@@ -104,8 +110,9 @@ class Profiler:
         @takes_any_query
         @produces("text/html")
         def profile() -> Response:
-            """Show the last requests of this process to who asks it directly, not through NGINX."""
-            if "X-Forwarded-For" in current_request().headers:
+            """Show this process's last requests to its own machine or container, not by NGINX."""
+            current = current_request()
+            if "X-Forwarded-For" in current.headers or _peer(current) not in _LOOPBACK:
                 return problem_response(CATALOGUE["not-found"])
             html = render_template_string(_PAGE, served=list(self._served), style=PAGE_STYLE)
             return page(html, PAGE_POLICY)
@@ -128,5 +135,8 @@ def _metric(name: str, spent: Spent, unit: str) -> str:
     return f'{name};dur={spent.seconds * 1000:.3f};desc="{spent.count} {unit}"'
 
 
-def _begin() -> None:
-    profiling.begin()
+def _peer(current: Request) -> str | None:
+    # Who is connected, also where ProxyFix has put another address in its place.
+    original = current.environ.get("werkzeug.proxy_fix.orig", current.environ)
+    peer: str | None = original.get("REMOTE_ADDR")
+    return peer

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import httpx
-from playwright.sync_api import Browser, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 _PROGRAMS = ("chromium-headless-shell", "chromium", "google-chrome")
 # The longest wait for anything that a page is to show.
@@ -51,11 +50,6 @@ class Tab:
         page.on(
             "response", lambda got: self.note(got.status, got.url) if got.status >= 400 else None
         )
-
-
-def _note_status(tab: Tab, got: Response) -> None:
-    if got.status >= httpx.codes.BAD_REQUEST:
-        tab.note(got.url, got.status)
 
 
 def _note_failure(tab: Tab, sent: Request) -> None:

@@ -30,7 +30,7 @@ _OTHERS["node_filesystem_avail_bytes"] = {"fstype", "mountpoint"}
 _ADDED = {"instance", "job"}
 _FUNCTIONS = {
     *("sum", "max", "min", "by", "on", "unless", "and", "or", "without", "ignoring"),
-    *("rate", "increase", "delta", "histogram_quantile"),
+    *("rate", "increase", "delta", "histogram_quantile", "absent"),
 }
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
@@ -164,6 +164,13 @@ def test_prometheus_asks_every_service_that_measures() -> None:
     assert configured["rule_files"] == ["alerts.yml"]
     jobs = {name for rule in _RULES for name in re.findall(r'job=~"([^"]*)"', rule["expr"])}
     assert set("|".join(jobs).split("|")) == set(targets) - {"node"}
+
+
+def test_a_service_that_is_down_or_has_no_container_at_all_calls_somebody() -> None:
+    (down,) = [rule["expr"] for rule in _RULES if rule["alert"] == "ServiceDown"]
+    (asked,) = re.findall(r'^up\{job=~"([^"]*)"\} == 0 or ', down)
+    absent = re.findall(r' or absent\(up\{job="([^"]*)"\}\)', down)
+    assert sorted(absent) == sorted(asked.split("|"))
 
 
 def test_grafana_is_provisioned_with_the_source_and_the_board() -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from query_api.app import create_app
-from runtime.settings import ProfileSettings
+from runtime import profiling, redis_client
+from runtime.settings import ProfileSettings, RedisSettings, Secret
 from tests.integration.query_api.conftest import Register
 from tests.profiled import PROFILE, cost, slow_statements
 from tests.query_harness import BelievesAll, Queries, World, settings_for
@@ -89,3 +90,28 @@ def test_what_is_fast_enough_is_counted_and_not_logged(
     capfd.readouterr()
     assert cost(me.call("conversations").headers).statements > 0
     assert slow_statements(capfd) == []
+
+
+def test_the_page_shows_statements_with_their_plans(
+    profiled: Profiled, alice: Queries, bob: Queries, world: World
+) -> None:
+    world.send(bob.account, alice.account)
+    me = profiled(alice, replace(PROFILE, shown=3))
+    me.call("conversations")
+    page = me.app.test_client().get("/query/v1/profile")
+    assert page.status_code == 200
+    assert "read_model" in page.text
+    assert "Scan" in page.text
+
+
+def test_what_a_new_connection_to_redis_says_first_takes_time_and_is_no_call(
+    servers: Servers,
+) -> None:
+    settings = RedisSettings(url=servers.redis_url(), password=Secret("-"), profile=PROFILE)
+    client = redis_client.connect(settings)
+    profile = profiling.begin()
+    client.ping()
+    assert profile.redis.count == 1
+    client.ping()
+    assert profile.redis.count == 2
+    client.close()

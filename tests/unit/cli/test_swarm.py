@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from cli.containers import containers
 @pytest.fixture
 def composed(tmp_path: Path) -> dict[str, Any]:
     """What Compose prints of a small project whose files are there."""
-    for name in ("password", "conf", "key-1.pem"):
+    for name in ("password", "consistency-key", "conf", "key-1.pem"):
         (tmp_path / name).write_text(f"the text of {name}")
     api = {
         "image": "messaging",
@@ -38,7 +39,9 @@ def composed(tmp_path: Path) -> dict[str, Any]:
         "services": {"api": api},
         "networks": {"back": {"internal": True}},
         "volumes": {"data": {}},
-        "secrets": {"password": {"file": str(tmp_path / "password")}},
+        "secrets": {
+            name: {"file": str(tmp_path / name)} for name in ("password", "consistency-key")
+        },
         "configs": {"conf": {"file": str(tmp_path / "conf")}},
     }
 
@@ -87,3 +90,24 @@ def test_a_changed_file_has_another_name(composed: dict[str, Any], tmp_path: Pat
     assert before["configs"]["conf"]["name"].startswith("mine_conf_")
     assert before["configs"]["conf"]["name"] != after["configs"]["conf"]["name"]
     assert before["secrets"] == after["secrets"]
+
+
+def test_a_changed_secret_has_another_name(composed: dict[str, Any], tmp_path: Path) -> None:
+    before = converted(composed, tmp_path)["secrets"]
+    (tmp_path / "password").write_text("another text")
+    after = converted(composed, tmp_path)["secrets"]
+    assert before.pop("password") != after.pop("password")
+    assert before == after
+
+
+def test_the_name_of_a_secret_tells_nothing_of_it(composed: dict[str, Any], tmp_path: Path) -> None:
+    before = converted(composed, tmp_path)
+    for name, given in before["secrets"].items():
+        plain = hashlib.sha256(Path(given["file"]).read_bytes()).hexdigest()
+        assert given["name"].startswith(f"mine_{name}_")
+        assert given["name"].rpartition("_")[2] not in plain
+    (tmp_path / "consistency-key").write_text("another key")
+    after = converted(composed, tmp_path)
+    for name, given in before["secrets"].items():
+        assert given["name"] != after["secrets"][name]["name"]
+    assert before["configs"] == after["configs"]

@@ -64,3 +64,8 @@ def test_several_are_spread_and_none_is_ended_for_what_others_lack(name: str) ->
     assert service["deploy"]["update_config"]["order"] == "start-first"
     before, after = (one["environment"]["MESSAGING_HEALTH_URL"] for one in (HERE[name], service))
     assert after == before.replace("readyz", "healthz")
+
+
+@pytest.mark.parametrize("name", ["redis", "postgres-primary", "postgres-replica"])
+def test_what_starts_slowly_is_not_ended_for_it(name: str) -> None:
+    assert SWARM[name]["healthcheck"] == {"start_period": "1h"}

@@ -57,3 +57,11 @@ def test_a_thread_of_its_own_counts_nothing(profile: Profile) -> None:
     thread.start()
     thread.join()
     assert profile.sql.count == 0
+
+
+def test_a_profile_that_has_ended_grows_no_more(profile: Profile) -> None:
+    assert profiling.end() is profile
+    with spending("sql"):
+        pass
+    assert profile.sql.count == 0
+    assert profiling.end() is None

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
+from flask import Response
 from flask.testing import FlaskClient
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from runtime.profiling import Profile, Spent
+from runtime import profiling
+from runtime.profiling import Executed, Profile, Spent
 from runtime.settings import ProfileSettings
 from tests.unit.web.sample import AUTHORIZED, sample_app
+from web.guard import public
 from web.profiling import HEADER, server_timing
+from web.traits import produces, takes_any_query
 
 pytestmark = pytest.mark.unit
 
@@ -86,6 +92,47 @@ def test_the_page_shows_the_last_requests_by_route(profiled: FlaskClient) -> Non
 def test_nobody_sees_the_page_through_nginx(profiled: FlaskClient) -> None:
     forwarded = profiled.get("/query/v1/profile", headers={"X-Forwarded-For": "127.0.0.1"})
     assert forwarded.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("peer", "status"), [("127.0.0.1", 200), ("::1", 200), ("172.18.0.5", 404), ("", 404)]
+)
+@pytest.mark.parametrize("behind_proxy", [False, True])
+def test_nobody_sees_the_page_from_another_machine(
+    profiled: FlaskClient, peer: str, status: int, *, behind_proxy: bool
+) -> None:
+    if behind_proxy:  # As auth_api is.
+        app = profiled.application
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1)  # type: ignore[method-assign]  # Flask's way
+    answer = profiled.get("/query/v1/profile", environ_base={"REMOTE_ADDR": peer})
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("shown", "kept"), [(3, []), (0, None)])
+def test_a_stream_is_profiled_up_to_its_head(shown: int, kept: list[Executed] | None) -> None:
+    app = sample_app(profile=ProfileSettings(enabled=True, shown=shown))
+    seen: list[Profile | None] = []
+
+    @public
+    @takes_any_query
+    @produces("text/plain")
+    def streamed() -> Response:
+        seen.append(profiling.present())
+
+        def lines() -> Iterator[str]:
+            seen.append(profiling.present())
+            yield "line"
+
+        return Response(lines(), mimetype="text/plain")
+
+    app.add_url_rule("/streamed", view_func=streamed)
+    answer = app.test_client().get("/streamed")
+    assert answer.text == "line"
+    assert GRAMMAR.fullmatch(answer.headers[HEADER])
+    before, after = seen
+    assert before is not None
+    assert before.executed == kept
+    assert after is None
 
 
 @pytest.mark.parametrize("profile", [None, ProfileSettings(shown=3), ProfileSettings(enabled=True)])
