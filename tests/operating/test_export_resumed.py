@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -32,10 +33,11 @@ def history(harness: Harness, superuser: Engine, stack_of_servers: State) -> lis
 def stopped(file: Path, *options: str, after: bytes = b"") -> str:
     """Begin an export, and stop it once `after` is written; return what it said."""
     process = subprocess.Popen(
-        [*EXPORT, str(file), "--rate", "100", *options], stderr=subprocess.PIPE, text=True
+        [*EXPORT, str(file), "--rate", "600", *options], stderr=subprocess.PIPE, text=True
     )
     while not any(after in path.read_bytes() for path in file.parent.glob(f".{file.name}.*")):
         assert process.poll() is None
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
