@@ -57,22 +57,25 @@ def create_engine_for(
         pool_pre_ping=pre_ping,
         pool_recycle=_RECYCLE_S,
         isolation_level="AUTOCOMMIT" if autocommit else None,
-        connect_args={
-            "application_name": application_name,
-            "connect_timeout": _CONNECT_TIMEOUT_S,
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 15_000,
-            **_limits(settings),
-            **_profiled(settings),
-        },
+        connect_args={"application_name": application_name, **_connecting(settings)},
     )
     if settings.profile.enabled:
         event.listen(engine, "checkin", _explain)
     if as_role is not None:
         event.listen(engine, "connect", lambda connection, _: _become(connection, as_role))
     return engine
+
+
+def _connecting(settings: DatabaseSettings) -> dict[str, Any]:
+    return {
+        "connect_timeout": _CONNECT_TIMEOUT_S,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,
+        **_limits(settings),
+        **_profiled(settings),
+    }
 
 
 def _limits(settings: DatabaseSettings) -> dict[str, str]:

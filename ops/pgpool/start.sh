@@ -71,7 +71,8 @@ guard() {
     rounds=0
     while sleep 2; do
         rounds=$((rounds + 1))
-        [ $((rounds % 5)) != 0 ] || note_written
+        # Whatever fails, as on a full disk, it goes on guarding.
+        [ $((rounds % 5)) != 0 ] || note_written || true
         node=$(hosts | grep -nx "$(leader)" | cut -d : -f 1)
         case $(sed -n "${node}p" pgpool_status 2>/dev/null) in
         down) lost=$((lost + 1)) ;;
