@@ -22,10 +22,21 @@ _SEPARATORS = (
     r"[[:punct:][:space:][:cntrl:]"
     r"\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 )
+# Signs that NFKC makes letters or digits of: "Ubuntu™" is found by "ubuntu", "№5" by "5". What
+# such signs spell in a row is one word.
+_SIGNS = (
+    r"[\u20a8\u2100\u2101\u2103\u2105\u2106\u2109\u2116\u2120-\u2122\u213b\u249c-\u24e9"
+    r"\u2e9f\u2ef3\u2f00-\u2fd5\u3196-\u319f\u3200-\u321e\u322a-\u3247\u3250\u3260-\u327e"
+    r"\u328a-\u32b0\u32c0-\u33ff\ufdfc\U0001f110-\U0001f12e\U0001f130-\U0001f14f"
+    r"\U0001f16a-\U0001f16c\U0001f190\U0001f200-\U0001f202\U0001f210-\U0001f23b"
+    r"\U0001f240-\U0001f248\U0001f250\U0001f251]"
+)
 # How the character before is drawn; of a lone accent, NFKC makes a space with such a mark.
 _VARIANTS = r"[\u0300-\u036f\u20d0-\u20ff\u3099\u309a\ufe00-\ufe0f]*"
 _BETWEEN = f"(?:(?!{_PICTURES}){_SEPARATORS})+{_VARIANTS}"
 _PICTURE = f"({_PICTURES}){_VARIANTS}"
+_SPELT = f"({_SIGNS}+)"
+_APART = r" \1 "
 # Postgres never makes a word with a space in it from text.
 _FINDER = "for "
 
@@ -37,10 +48,11 @@ def every_word(words: ColumnElement[str]) -> ColumnElement[str]:
     composed and compatible forms are one, so are upper and lower case, and a word is what stands
     between spaces, punctuation and symbols.
     """
-    composed = func.pg_catalog.normalize(words, literal_column("'NFKC'"))
+    apart = _replaced(words, _SPELT, _APART)
+    composed = func.pg_catalog.normalize(apart, literal_column("'NFKC'"))
     one_case = func.lower(func.upper(collate(composed, _LETTERS)))
     folded = func.replace(one_case, literal_column("'ß'"), literal_column("'ss'"))
-    cut = _replaced(_replaced(folded, _BETWEEN, " "), _PICTURE, r" \1 ")
+    cut = _replaced(_replaced(folded, _BETWEEN, " "), _PICTURE, _APART)
     simple: ColumnElement[str] = literal_column("CAST('simple' AS regconfig)")
     return func.plainto_tsquery(simple, cut, type_=TSQUERY)
 
@@ -67,7 +79,8 @@ def _finder(account: str, hidden: str) -> str:
 
 
 _TEXT = "coalesce(subject, '') || ' ' || body"
-_COMPOSED = f"pg_catalog.normalize({_TEXT}, 'NFKC') COLLATE {_LETTERS}"
+_SPELT_APART = f"regexp_replace({_TEXT}, '{_SPELT}', '{_APART}', 'g')"
+_COMPOSED = f"pg_catalog.normalize({_SPELT_APART}, 'NFKC') COLLATE {_LETTERS}"
 # By way of upper case, where letters meet that have one in common: both forms of sigma.
 _FOLDED = f"replace(lower(upper({_COMPOSED})), 'ß', 'ss')"
 # Most text is ASCII, which needs no folding: folding costs more than cutting words.
@@ -75,7 +88,7 @@ _PLAIN = (
     f"CASE WHEN octet_length({_TEXT}) = char_length({_TEXT})"
     f" THEN regexp_replace({_TEXT}, '[^a-zA-Z0-9]+', ' ', 'g')"
     f" ELSE regexp_replace(regexp_replace({_FOLDED}, '{_BETWEEN}', ' ', 'g'),"
-    f" '{_PICTURE}', ' \\1 ', 'g') END"
+    f" '{_PICTURE}', '{_APART}', 'g') END"
 )
 # A tombstone has no body: nobody finds it by anything.
 SEARCH = (

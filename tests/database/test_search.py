@@ -37,8 +37,11 @@ MISSED = text(
 CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cn", "Co"), exclude_characters="\0")
 ASCII = st.characters(min_codepoint=1, max_codepoint=127)
 BETWEEN = st.sampled_from([*"/.,:;-_@&<>='\"#*()+", "://", " ", "…", "—", "\u200b", "👍", "❤️"])
+# They are letters or digits in another form.
+SIGNS = st.sampled_from("™№℃₨㎏㋀ⓗ㊊🄰🈁")
 PIECES = (
     BETWEEN
+    | SIGNS
     | st.text(CHARACTERS, min_size=1, max_size=4)
     | st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
 )
@@ -76,6 +79,7 @@ def words_of(body: str) -> list[str]:
 @given(body=TEXTS, subject=st.none() | TEXTS)
 @example(body="1e5.7e-3 x86-64 a.b.c:80/?q=%20&amp;x", subject="-5")
 @example(body="😀ok❤️👍🏽yes1️⃣", subject="\u200eword\u200f 25°C 5€")
+@example(body="0㋀", subject="Ubuntu™")
 def test_every_word_of_any_text_finds_it(
     database: Connection, body: str, subject: str | None
 ) -> None:
@@ -109,6 +113,8 @@ def test_a_text_finds_itself_if_it_has_words(database: Connection, body: str) ->
         ("snake_case 3.14 1,000", "snake|case|snake_case|3.14|14|1,000|1.000"),
         ("thanks👍👍 25°C 5€", "thanks|👍|25|c|5|25°C|5 €"),
         ("❤️love", "love|❤|❤️"),
+        ("Ubuntu™ №5 500₨ 5㎏", "ubuntu|ubuntu™|tm|5|no|500|rs|kg|5㎏"),
+        ("ⓗⓔⓛⓛⓞ, 20℃", "hello|ⓗⓔⓛⓛⓞ|20|c|20°C"),
         ("ΟΔΟΣ straße İstanbul", "οδος|οδοσ|ΟΔΟΣ|STRASSE|straẞe|istanbul|ISTANBUL"),
         ("“café”/naïve", "café|naïve|CAFÉ/NAÏVE|cafe\u0301"),
     ],
