@@ -17,7 +17,8 @@ from prometheus_client.registry import Collector
 
 from runtime import meters
 from runtime.logging import get_logger
-from runtime.metrics import CATALOGUE, GaugeName
+from runtime.metric_names import GaugeName
+from runtime.metrics import CATALOGUE
 from runtime.settings import MetricsSettings
 
 _log = get_logger(__name__)
