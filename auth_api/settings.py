@@ -91,12 +91,13 @@ class Settings:
     @classmethod
     def read(cls, reader: Reader) -> Settings:
         """Read all groups; the first that is missing or wrong is a SettingsError."""
+        api = ApiSettings.read(reader, title="Messaging: accounts and sessions")
         return cls(
-            api=ApiSettings.read(reader, title="Messaging: accounts and sessions"),
-            database=DatabaseSettings.read(reader),
+            api=api,
+            database=DatabaseSettings.read(reader, profile=api.profile),
             database_pool=reader.integer("MESSAGING_DATABASE_POOL", 4),
-            redis=RedisSettings.read(reader),
-            signing_keys=Path(reader.text("MESSAGING_SIGNING_KEYS_DIR")),
+            redis=RedisSettings.read(reader, profile=api.profile),
+            signing_keys=reader.folder("MESSAGING_SIGNING_KEYS_DIR"),
             lifetimes=Lifetimes.read(reader),
             passwords=PasswordSettings.read(reader),
             failures=FailureLimits.read(reader),

@@ -97,8 +97,6 @@ def _fill(messages: int) -> None:
     partitions = QueueSettings(
         partitions=state.record.event_partitions,
         limit=100_000,
-        retention_seconds=1,
-        batch_size=1_000,
         bell_ttl_seconds=2,
     )
     queue = EventQueue(connect(RedisSettings(url=url, password=secret)), partitions)

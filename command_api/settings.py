@@ -39,8 +39,8 @@ class CommandSettings:
         api = ApiSettings.read(reader, title="Messaging: commands")
         return cls(
             api=api,
-            database=DatabaseSettings.read(reader),
-            redis=RedisSettings.read(reader),
+            database=DatabaseSettings.read(reader, profile=api.profile),
+            redis=RedisSettings.read(reader, profile=api.profile),
             broker=BrokerSettings.read(reader),
             queue=QueueSettings.read(reader),
             rate=RateLimit(

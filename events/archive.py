@@ -1,18 +1,17 @@
-"""The event log as CloudEvents, one JSON object a line: what `export` writes and `import` reads.
+"""The event log as CloudEvents, one JSON object a line: what `export` writes.
 
 The first line says what follows, the last one that nothing is missing or altered. In between, by
-partition:
-its checkpoint, its events in order, its dead letters. Extension attributes hold what the log adds
-to an event.
+partition: its checkpoint, its events in order, its dead letters. Extension attributes hold what the
+log adds to an event. `archive_reading` reads it.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -20,14 +19,12 @@ import orjson
 from events.checkpoints import Checkpoint
 from events.contracts.base import PoisonEventError
 from events.contracts.envelope import READERS, read_event
-from events.contracts.offsets import Offset
 from events.letters import Letter
 from events.selection import Logged, Place
-from runtime.clock import parse_rfc3339, rfc3339
+from runtime.clock import rfc3339
 from runtime.errors import MessagingError
-from runtime.ids import Partition
 
-_SOURCE = "/event-log/v1"
+SOURCE = "/event-log/v1"
 HEADER = "messaging.export.begun.v2"
 CHECKPOINT = "messaging.export.checkpoint.v1"
 DEAD_LETTER = "messaging.export.dead-letter.v1"
@@ -65,9 +62,6 @@ class End:
     events: int
     letters: int
     sha256: str
-
-
-Item = Header | Checkpoint | Logged | Letter | End
 
 
 def header_line(header: Header) -> bytes:
@@ -139,24 +133,6 @@ def event_line(row: Logged) -> bytes:
     return orjson.dumps(present, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def read_line(line: bytes) -> Item:
-    """Read what one of the functions above wrote.
-
-    Raises:
-        ArchiveError: It is none of their lines.
-    """
-    try:
-        attributes = orjson.loads(line)
-        ours = attributes.get("source") == _SOURCE
-        if ours and attributes["type"] == STOPPED:
-            raise ArchiveError("The export was stopped: go on with it by `export --resume`.")
-        if ours and attributes["type"] not in _READ:
-            raise ArchiveError(f"Another release made it: this one reads no {attributes['type']}.")
-        return _READ[attributes["type"]](attributes) if ours else _read_event(attributes)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ArchiveError(f"A line is not one of an export: {error!r}.") from error
-
-
 def own_line(
     name: str, kind: str, moment: datetime, data: Mapping[str, Any], *, place: Place | None = None
 ) -> bytes:
@@ -165,7 +141,7 @@ def own_line(
     attributes = {
         "specversion": "1.0",
         "id": name,
-        "source": _SOURCE,
+        "source": SOURCE,
         "type": kind,
         "time": rfc3339(moment),
         **where,
@@ -181,88 +157,3 @@ def _partition_key(row: Logged) -> UUID:
     except PoisonEventError:
         # Of poison the log holds no fields.
         return row.conversation_id or row.message_id or row.actor_id
-
-
-def _read_header(attributes: Mapping[str, Any]) -> Header:
-    data = attributes["data"]
-    return Header(
-        id=UUID(attributes["id"]),
-        partitions=int(data["partitions"]),
-        events=int(data["events"]),
-        complete=data["complete"] is True,
-        made_at=parse_rfc3339(attributes["time"]),
-    )
-
-
-def _read_checkpoint(attributes: Mapping[str, Any]) -> Checkpoint:
-    place = _place(attributes)
-    number = int(attributes["data"]["number"])
-    return Checkpoint(partition=place.partition, offset=place.offset, number=number)
-
-
-def _read_letter(attributes: Mapping[str, Any]) -> Letter:
-    data = attributes["data"]
-    original = data["original_entry"]
-    return Letter(
-        place=_place(attributes),
-        event_id=_id(data["event_id"]),
-        conversation_id=_id(data["conversation_id"]),
-        type=None,
-        actor_id=None,
-        state=data["state"],
-        reason=data["reason"],
-        traceback=data["traceback"],
-        attempts=data["attempts"],
-        parked_at=parse_rfc3339(attributes["time"]),
-        updated_at=parse_rfc3339(data["updated_at"]),
-        entry=base64.b64decode(data["entry"]),
-        original_entry=None if original is None else base64.b64decode(original),
-    )
-
-
-def _read_end(attributes: Mapping[str, Any]) -> End:
-    data = attributes["data"]
-    return End(
-        events=int(data["events"]), letters=int(data["dead_letters"]), sha256=str(data["sha256"])
-    )
-
-
-def _read_event(attributes: Mapping[str, Any]) -> Logged:
-    return Logged(
-        place=_place(attributes),
-        id=UUID(attributes["id"]),
-        type=attributes["type"],
-        conversation_id=_id(attributes.get("conversation")),
-        actor_id=UUID(attributes["actor"]),
-        message_id=_id(attributes.get("message")),
-        position=attributes.get("position"),
-        outcome=_outcome(attributes["outcome"]),
-        reason=attributes.get("reason"),
-        data=dict(attributes["data"]),
-        request_id=attributes.get("requestid"),
-        traceparent=attributes.get("traceparent"),
-        occurred_at=parse_rfc3339(attributes["time"]),
-        recorded_at=parse_rfc3339(attributes["recorded"]),
-    )
-
-
-def _outcome(value: Any) -> Literal["applied", "rejected", "parked"]:
-    if value not in ("applied", "rejected", "parked"):
-        raise ValueError(f"no outcome: {value!r}")
-    return value  # type: ignore[no-any-return]  # one of the three
-
-
-def _place(attributes: Mapping[str, Any]) -> Place:
-    return Place(Partition(int(attributes["partition"])), Offset.parse(attributes["offset"]))
-
-
-def _id(value: str | None) -> UUID | None:
-    return None if value is None else UUID(value)
-
-
-_READ: Mapping[str, Callable[[Mapping[str, Any]], Item]] = {
-    HEADER: _read_header,
-    CHECKPOINT: _read_checkpoint,
-    DEAD_LETTER: _read_letter,
-    END: _read_end,
-}

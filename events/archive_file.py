@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from gzip import BadGzipFile
 from typing import IO, NamedTuple
 
-from events.archive import ArchiveError, End, Header, Item, end_line, read_line
+from events.archive import ArchiveError, End, Header, end_line
+from events.archive_reading import Item, read_line
 from events.checkpoints import Checkpoint
 from events.contracts.offsets import START, Offset
 from events.selection import Logged

@@ -14,8 +14,9 @@ from uuid import UUID
 
 import orjson
 
-from events.archive import DEAD_LETTER, HEADER, STOPPED, ArchiveError, Header, own_line, read_line
+from events.archive import DEAD_LETTER, HEADER, STOPPED, ArchiveError, Header, own_line
 from events.archive_file import Sealed, lines_of
+from events.archive_reading import read_line
 from events.selection import Selection
 from runtime.clock import parse_rfc3339, rfc3339
 from runtime.ids import AccountId, ConversationId, Partition

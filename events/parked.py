@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from events.contracts.offsets import Offset
-from events.queue import Entry
+from events.entries import Entry
 from runtime.ids import Partition
 
 _KEYS = text(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from events.append import (
 )
 from events.contracts.envelope import Envelope
 from events.contracts.offsets import START, Offset
+from events.entries import Entry
 from events.measures import measured
 from runtime.ids import AccountId, Epoch, Partition
 from runtime.settings import QueueSettings
@@ -35,15 +35,6 @@ from runtime.settings import QueueSettings
 HEARTBEAT_KEY = "heartbeat:workers"
 HEARTBEAT_TTL_MS = 15_000
 LIBRARY = (Path(__file__).parent / "append.lua").read_text(encoding="utf-8")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """An entry of a partition's queue: where it stands, its gapless number, the envelope."""
-
-    offset: Offset
-    number: int
-    envelope: bytes
 
 
 class EventQueue:
@@ -103,7 +94,7 @@ class EventQueue:
         """
         with _unavailable_instead():
             found = self._redis.xrange(queue_key(partition), min=f"({after}", count=limit)
-        return [_entry(offset, fields) for offset, fields in found]
+        return [Entry.read(offset, fields) for offset, fields in found]
 
     def wait(self, partition: Partition, *, after: Offset, milliseconds: int) -> list[Entry]:
         """Return the first entry behind `after`; wait for one for so long, then return none.
@@ -115,7 +106,7 @@ class EventQueue:
             found = self._redis.xread(
                 {queue_key(partition): str(after)}, count=1, block=milliseconds
             )
-        return [_entry(*entry) for _, entries in found for entry in entries]
+        return [Entry.read(*entry) for _, entries in found for entry in entries]
 
     def numbers(self) -> dict[int, int]:
         """Return of each partition the number of its newest entry; 0 where there was none."""
@@ -234,14 +225,6 @@ class EventQueue:
             return None
         last = self._redis.xinfo_stream(key)["last-generated-id"]
         return Offset.parse(last.decode() if isinstance(last, bytes) else str(last))
-
-
-def _entry(offset: bytes, fields: dict[bytes, bytes]) -> Entry:
-    return Entry(
-        offset=Offset.parse(offset.decode()),
-        number=int(fields.get(b"n", 0)),
-        envelope=fields.get(b"e", b""),
-    )
 
 
 @contextmanager

@@ -14,11 +14,14 @@ _API_SETTINGS = {
     "query_api": settings.CANARY,
 }
 
-# A stream takes a connection only while it looks for news, a millisecond or so.
-_STREAM_POOL = 3
-# A stream is to end within 5 s of its session's end: it must not look for longer.
-_STREAM_STATEMENT_S = 5
-STREAM_LIMIT = 200
+# What query_stream is told where nobody says otherwise, here and in docker-compose.yml.
+STREAMS = {
+    # A stream takes a connection only while it looks for news, a millisecond or so.
+    "MESSAGING_DATABASE_POOL": "3",
+    # A stream is to end within 5 s of its session's end: it must not look for longer.
+    "MESSAGING_STATEMENT_TIMEOUT": "5",
+    "MESSAGING_STREAM_LIMIT": "200",
+}
 # Where the processes of a service keep what they measure.
 _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -54,9 +57,7 @@ def of_streams(context: Context) -> dict[str, str]:
     return {
         **of_api(context, "query_api"),
         "MESSAGING_SERVICE": "query_stream",
-        "MESSAGING_DATABASE_POOL": str(_STREAM_POOL),
-        "MESSAGING_STATEMENT_TIMEOUT": str(_STREAM_STATEMENT_S),
-        "MESSAGING_STREAM_LIMIT": str(STREAM_LIMIT),
+        **STREAMS,
         _METRICS: _metrics(context, "query_stream"),
         **settings.some(context.settings, settings.STREAMS),
     }
@@ -70,7 +71,9 @@ def of_worker(context: Context, name: str) -> dict[str, str]:
         **_redis(context, "worker"),
         **_broker(context, "worker"),
         "MESSAGING_EVENT_PARTITIONS": str(context.state.record.event_partitions),
-        **settings.some(context.settings, (*settings.QUEUE, *settings.FAULTS)),
+        **settings.some(
+            context.settings, (*settings.QUEUE, *settings.PROJECTING, *settings.FAULTS)
+        ),
         **settings.some(context.settings, settings.ACCESS),
         **settings.some(context.settings, settings.CANARY),
         "MESSAGING_METRICS_PORT": str(context.port(name)),

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from local_stack import files
+from local_stack import files, settings
 from local_stack.accounts import Account, can_reach, for_servers
 from local_stack.credentials import Credentials
 from local_stack.errors import StackError
@@ -213,12 +213,13 @@ def _set_strangers_aside(servers: Path, identity: str) -> None:
 
 def partitions_of(environ: Mapping[str, str]) -> int | None:
     """Return the number of partitions that `environ` asks for, None where it does not say."""
-    text = environ.get("MESSAGING_EVENT_PARTITIONS")
+    text = environ.get(settings.PARTITIONS)
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal()):
-        raise StackError(f"MESSAGING_EVENT_PARTITIONS={text!r} is no number.")
-    return int(text)
+    partitions = int(text) if text.isascii() and text.isdecimal() else 0
+    if not 1 <= partitions <= 1024 or partitions & (partitions - 1):
+        raise StackError(f"{settings.PARTITIONS}={text!r} is no power of two up to 1024.")
+    return partitions
 
 
 def _not_ours(folder: Path) -> StackError:

@@ -92,9 +92,9 @@ class Settings:
         api = ApiSettings.read(reader, title="Messaging: queries")
         return cls(
             api=api,
-            database=DatabaseSettings.read(reader),
+            database=DatabaseSettings.read(reader, profile=api.profile),
             database_pool=reader.integer("MESSAGING_DATABASE_POOL", 6),
-            redis=RedisSettings.read(reader),
+            redis=RedisSettings.read(reader, profile=api.profile),
             jwks_url=reader.url("MESSAGING_JWKS_URL"),
             consistency_key=reader.secret("MESSAGING_CONSISTENCY_KEY_FILE"),
             readiness=ReadinessSettings.read(reader, public_url=api.public_url),

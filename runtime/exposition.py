@@ -17,8 +17,9 @@ from prometheus_client.registry import Collector
 
 from runtime import meters
 from runtime.logging import get_logger
-from runtime.metrics import CATALOGUE, GaugeName
-from runtime.settings import Reader
+from runtime.metric_names import GaugeName
+from runtime.metrics import CATALOGUE
+from runtime.settings import MetricsSettings
 
 _log = get_logger(__name__)
 CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4
@@ -47,18 +48,16 @@ def exposed(looks: Mapping[str, Look]) -> bytes:
     return exposition.generate_latest(_registry(looks))
 
 
-def serve(reader: Reader, looks: Mapping[str, Look]) -> None:
-    """Show metrics over HTTP, if MESSAGING_METRICS_PORT names a port; returns at once.
+def serve(settings: MetricsSettings, looks: Mapping[str, Look]) -> None:
+    """Show metrics over HTTP, if `settings` name a port; returns at once.
 
     For processes that serve nothing else.
 
     Raises:
         OSError: The port is in use.
     """
-    port = reader.integer("MESSAGING_METRICS_PORT", 0, least=0)
-    if port:
-        address = reader.text("MESSAGING_METRICS_ADDRESS", "127.0.0.1")
-        exposition.start_http_server(port, address, _registry(looks))
+    if settings.port:
+        exposition.start_http_server(settings.port, settings.address, _registry(looks))
 
 
 def _registry(looks: Mapping[str, Look]) -> CollectorRegistry:

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from runtime.metrics import CATALOGUE, CounterName, GaugeName, HistogramName, Metric, MetricName
+from runtime.metric_names import CounterName, GaugeName, HistogramName, MetricName
+from runtime.metrics import CATALOGUE, Metric
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

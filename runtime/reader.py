@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,9 +23,16 @@ class Reader:
 
     def text(self, name: str, default: str | None = None) -> str:
         """Return a text that is not empty."""
-        value = self._env.str(name, default)
+        value = self._env.str(name, "") or default
         if not value:
             raise SettingsError(f"{name} is not set: set it and start again.")
+        return value
+
+    def choice(self, name: str, default: str, *, among: Sequence[str]) -> str:
+        """Return the one of `among`, all in capitals, that is named; small letters do as well."""
+        value = self.text(name, default).upper()
+        if value not in among:
+            raise SettingsError(f"{name}={value!r} is not usable: give one of {', '.join(among)}.")
         return value
 
     def path(self, name: str) -> Path | None:
@@ -32,16 +40,22 @@ class Reader:
         value = self._env.str(name, "")
         return Path(value) if value else None
 
-    def integer(self, name: str, default: int, *, least: int = 1) -> int:
-        """Return a whole number of at least `least`."""
+    def folder(self, name: str) -> Path:
+        """Return the path of a folder, which need not be there yet."""
+        return Path(self.text(name))
+
+    def integer(self, name: str, default: int, *, least: int = 1, most: int | None = None) -> int:
+        """Return a whole number from `least` to `most`, both included."""
+        shown = self._env.str(name, "")
+        if not shown:
+            return default
         try:
-            value = self._env.int(name, default, validate=Range(min=least))
+            return int(self._env.int(name, validate=Range(min=least, max=most)))
         except EnvError as error:
-            shown = self._env.str(name, "")
+            bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
             raise SettingsError(
-                f"{name}={shown!r} is not usable: give a whole number of at least {least}."
+                f"{name}={shown!r} is not usable: give a whole number {bounds}."
             ) from error
-        return int(value)
 
     def flag(self, name: str) -> bool:
         """Return whether a switch is on: 1; off is 0 or nothing."""

@@ -13,6 +13,8 @@ from runtime.reader import Reader as Reader  # noqa: PLC0414  # Settings are rea
 from runtime.revocations import ACCESS_LIFETIME_S
 from runtime.secret import Secret as Secret  # noqa: PLC0414  # as well
 
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
@@ -24,10 +26,10 @@ class ServiceSettings:
     @classmethod
     def read(cls, reader: Reader) -> ServiceSettings:
         """Read the group; the log level must be one of Python's."""
-        level = reader.text("MESSAGING_LOG_LEVEL", "INFO").upper()
-        if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
-            raise SettingsError(f"MESSAGING_LOG_LEVEL={level!r}: give DEBUG, INFO or ERROR.")
-        return cls(service=reader.text("MESSAGING_SERVICE", "messaging"), log_level=level)
+        return cls(
+            service=reader.text("MESSAGING_SERVICE", "messaging"),
+            log_level=reader.choice("MESSAGING_LOG_LEVEL", "INFO", among=_LOG_LEVELS),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,9 @@ class ProfileSettings:
         )
 
 
+_NO_PROFILE = ProfileSettings()
+
+
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
     """Where this process's database role connects, and with which password.
@@ -68,16 +73,16 @@ class DatabaseSettings:
     url: str
     password: Secret
     statement_seconds: int = 0
-    profile: ProfileSettings = ProfileSettings()
+    profile: ProfileSettings = _NO_PROFILE
 
     @classmethod
-    def read(cls, reader: Reader) -> DatabaseSettings:
-        """Read the group."""
+    def read(cls, reader: Reader, *, profile: ProfileSettings = _NO_PROFILE) -> DatabaseSettings:
+        """Read the group; who serves requests says by `profile` whether they are counted."""
         return cls(
             url=reader.database_url("MESSAGING_DATABASE_URL"),
             password=reader.secret("MESSAGING_DATABASE_PASSWORD_FILE"),
             statement_seconds=reader.integer("MESSAGING_STATEMENT_TIMEOUT", 0, least=0),
-            profile=ProfileSettings.read(reader),
+            profile=profile,
         )
 
 
@@ -87,15 +92,15 @@ class RedisSettings:
 
     url: str
     password: Secret
-    profile: ProfileSettings = ProfileSettings()
+    profile: ProfileSettings = _NO_PROFILE
 
     @classmethod
-    def read(cls, reader: Reader) -> RedisSettings:
-        """Read the group."""
+    def read(cls, reader: Reader, *, profile: ProfileSettings = _NO_PROFILE) -> RedisSettings:
+        """Read the group; who serves requests says by `profile` whether they are counted."""
         return cls(
             url=reader.redis_url("MESSAGING_REDIS_URL"),
             password=reader.secret("MESSAGING_REDIS_PASSWORD_FILE"),
-            profile=ProfileSettings.read(reader),
+            profile=profile,
         )
 
 
@@ -120,6 +125,11 @@ def read_access_lifetime(reader: Reader) -> int:
     return reader.integer("MESSAGING_ACCESS_LIFETIME", ACCESS_LIFETIME_S)
 
 
+def read_canary_pace(reader: Reader) -> int:
+    """Return how many seconds lie between two canaries of a partition; 0: none are sent."""
+    return reader.integer("MESSAGING_CANARY_SECONDS", 5, least=0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class CanarySettings:
     """How often a canary is sent through each partition, and how old one may be.
@@ -136,9 +146,19 @@ class CanarySettings:
     def read(cls, reader: Reader) -> CanarySettings:
         """Read the group."""
         return cls(
-            every_seconds=reader.integer("MESSAGING_CANARY_SECONDS", cls.every_seconds, least=0),
+            every_seconds=read_canary_pace(reader),
             limit_seconds=reader.integer("MESSAGING_CANARY_LIMIT", cls.limit_seconds),
         )
+
+
+def read_partitions(reader: Reader) -> int:
+    """Return how many partitions the event queue has: a power of two up to 1,024."""
+    partitions = reader.integer("MESSAGING_EVENT_PARTITIONS", 16, most=1024)
+    if partitions & (partitions - 1):
+        raise SettingsError(
+            f"MESSAGING_EVENT_PARTITIONS={partitions} is no power of two up to 1024."
+        )
+    return partitions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,29 +167,34 @@ class QueueSettings:
 
     partitions: int
     limit: int
-    retention_seconds: int
-    batch_size: int
     bell_ttl_seconds: int
 
     @classmethod
     def read(cls, reader: Reader) -> QueueSettings:
         """Read the group; the number of partitions must be a power of two up to 1,024."""
-        partitions = reader.integer("MESSAGING_EVENT_PARTITIONS", 16)
-        if partitions > 1024 or partitions & (partitions - 1):
-            raise SettingsError(
-                f"MESSAGING_EVENT_PARTITIONS={partitions} is no power of two up to 1024."
-            )
         return cls(
-            partitions=partitions,
+            partitions=read_partitions(reader),
             limit=reader.integer("MESSAGING_QUEUE_LIMIT", 1_000_000),
-            retention_seconds=reader.integer("MESSAGING_QUEUE_RETENTION", 86_400),
-            batch_size=reader.integer("MESSAGING_BATCH_SIZE", 1_000),
             bell_ttl_seconds=reader.integer("MESSAGING_BELL_TTL", 2),
         )
 
     @classmethod
     def of_viewer(cls, *, partitions: int) -> QueueSettings:
         """Return the settings of who only looks at so many partitions."""
+        return cls(partitions=partitions, limit=1, bell_ttl_seconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsSettings:
+    """Where a process that serves nothing else shows its metrics; `port` 0: nowhere."""
+
+    port: int
+    address: str
+
+    @classmethod
+    def read(cls, reader: Reader) -> MetricsSettings:
+        """Read the group."""
         return cls(
-            partitions=partitions, limit=1, retention_seconds=1, batch_size=1, bell_ttl_seconds=1
+            port=reader.integer("MESSAGING_METRICS_PORT", 0, least=0, most=65_535),
+            address=reader.text("MESSAGING_METRICS_ADDRESS", "127.0.0.1"),
         )

@@ -22,9 +22,7 @@ from tests.unit.auth_api.keys import write_key
 from web.app import ApiSettings
 
 SERVICES = ("auth", "command", "query")
-_QUEUE = QueueSettings(
-    partitions=4, limit=10, retention_seconds=60, batch_size=100, bell_ttl_seconds=5
-)
+_QUEUE = QueueSettings(partitions=4, limit=10, bell_ttl_seconds=5)
 
 Node = dict[str, Any]
 

@@ -18,7 +18,7 @@ from events.contracts.conversations import ConversationRead
 from events.contracts.envelope import Envelope
 from events.contracts.messages import Audience, MessageDeleted, MessageEdited, MessageSent
 from events.contracts.offsets import Offset
-from events.queue import Entry
+from events.entries import Entry
 from query_api.app import create_app
 from query_api.settings import ReadinessSettings, Settings, StreamSettings, WaitSettings
 from runtime.clock import utc_now

@@ -12,7 +12,8 @@ from werkzeug.http import parse_options_header
 from web.contexts import current_request
 from web.problems import CATALOGUE, InvalidFieldsError, ProblemError
 from web.responses import JSON
-from web.strict_json import StrictSchema, load, parse
+from web.strict_json import parse
+from web.strict_schemas import StrictSchema, load
 
 MOST_BYTES = 128 * 1024
 _MOST_PARAMETERS = 100

@@ -13,7 +13,7 @@ import orjson
 
 from runtime.settings import Secret
 from web.problems import CATALOGUE, ProblemError
-from web.strict_json import QueryInteger
+from web.strict_schemas import QueryInteger
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from events import checkpoints, pauses
 from events.checkpoints import Checkpoint
 from events.contracts.offsets import Offset
-from events.queue import Entry
+from events.entries import Entry
 from runtime.clock import Clock
 from runtime.ids import Partition
 from runtime.logging import get_logger

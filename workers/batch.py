@@ -16,8 +16,8 @@ from events.contracts.base import PoisonEventError
 from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageDeleted, MessageEdited
 from events.dead_letters import DeadLetter
+from events.entries import Entry
 from events.log import Recorded
-from events.queue import Entry
 from runtime.ids import Partition
 from workers import canaries, parking, spares
 from workers import facts as known_facts

@@ -14,8 +14,9 @@ from events.contracts.base import PoisonEventError
 from events.contracts.canaries import NOBODY, CanarySent
 from events.contracts.envelope import Envelope
 from events.contracts.offsets import Offset
+from events.entries import Entry
 from events.opening import ensure_open
-from events.queue import Entry, EventQueue
+from events.queue import EventQueue
 from runtime.clock import Clock
 from runtime.ids import EventId, Partition, new_id
 from runtime.logging import get_logger

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import Engine
 
@@ -11,18 +12,11 @@ from database.engines import create_engine_for
 from events.queue import EventQueue
 from runtime.clock import Clock
 from runtime.redis_client import connect
-from runtime.settings import (
-    CanarySettings,
-    DatabaseSettings,
-    QueueSettings,
-    Reader,
-    RedisSettings,
-    read_access_lifetime,
-)
+from runtime.settings import Reader
 from workers.notifier import Notifier
-from workers.poison_limit import FaultSettings
 from workers.projector import Projector
 from workers.revocations import EndedSessions
+from workers.settings import WorkerSettings
 
 # Transactions at once in one worker process; its other threads wait for entries, not for these.
 _POOL_SIZE = 4
@@ -42,18 +36,20 @@ class WorkerContext:
     """The environment of a worker process, and the connections made from it, once.
 
     Beat and Flower load the same application without the worker's secrets: these are read only
-    when a task needs them.
+    in a worker.
     """
 
-    def __init__(self, reader: Reader, queue: QueueSettings, *, clock: Clock) -> None:
+    def __init__(self, reader: Reader, *, clock: Clock) -> None:
         """Read from `reader` later; connect to nothing now."""
-        self.queue_settings = queue
-        self._faults = FaultSettings.read(reader)
-        self.canary_settings = CanarySettings.read(reader)
         self.clock = clock
         self._reader = reader
         self._lock = threading.Lock()
         self._made: Connections | None = None
+
+    @cached_property
+    def settings(self) -> WorkerSettings:
+        """The worker's settings, read at the first use; raises SettingsError."""
+        return WorkerSettings.read(self._reader)
 
     @property
     def connections(self) -> Connections:
@@ -64,23 +60,24 @@ class WorkerContext:
             return self._made
 
     def _make(self) -> Connections:
-        database = DatabaseSettings.read(self._reader)
-        engine = create_engine_for(database, application_name="api-write", pool_size=_POOL_SIZE)
-        redis = connect(RedisSettings.read(self._reader))
-        queue = EventQueue(redis, self.queue_settings)
+        settings = self.settings
+        engine = create_engine_for(
+            settings.database, application_name="api-write", pool_size=_POOL_SIZE
+        )
+        redis = connect(settings.redis)
+        queue = EventQueue(redis, settings.queue)
         # A newer version's function, also where the queue is open since long.
         queue.load_function()
-        batch_size = self.queue_settings.batch_size
         projector = Projector(
             queue,
             engine,
-            batch_size=batch_size,
+            batch_size=settings.batch_size,
             clock=self.clock,
             notify=Notifier(redis).applied,
-            faults=self._faults,
+            faults=settings.faults,
         )
         ended_sessions = EndedSessions(
-            redis, engine, access_lifetime=read_access_lifetime(self._reader), clock=self.clock
+            redis, engine, access_lifetime=settings.access_lifetime, clock=self.clock
         )
         return Connections(
             engine=engine, queue=queue, projector=projector, ended_sessions=ended_sessions

@@ -10,7 +10,7 @@ from events.contracts.base import PoisonEventError
 from events.contracts.envelope import Envelope, peek
 from events.contracts.redaction import authors_of, redact_entry
 from events.dead_letters import DeadLetter
-from events.queue import Entry
+from events.entries import Entry
 from runtime.ids import AccountId
 from workers.faults import first_line, traceback_of
 

@@ -11,7 +11,6 @@ from typing import Self
 
 from sqlalchemy import Connection, text
 
-from runtime.errors import SettingsError
 from runtime.ids import Partition
 from runtime.settings import Reader
 from workers.faults import PoisonLimitError
@@ -63,17 +62,10 @@ class FaultSettings:
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
-        """Read the group.
-
-        Raises:
-            SettingsError: A value cannot be used.
-        """
-        share = reader.integer("MESSAGING_POISON_SHARE", cls.share)
-        if share > 100:
-            raise SettingsError(f"MESSAGING_POISON_SHARE={share}: give at most 100 percent.")
+        """Read the group."""
         return cls(
             attempts=reader.integer("MESSAGING_EVENT_ATTEMPTS", cls.attempts),
-            share=share,
+            share=reader.integer("MESSAGING_POISON_SHARE", cls.share, most=100),
             least=reader.integer("MESSAGING_POISON_LEAST", cls.least),
         )
 

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Engine
 from events import checkpoints
 from events.checkpoints import Checkpoint
 from events.contracts.offsets import START, Offset
-from events.queue import Entry, EventQueue
+from events.entries import Entry
+from events.queue import EventQueue
 from runtime.clock import Clock
 from runtime.ids import Partition
 from runtime.logging import get_logger

@@ -16,13 +16,15 @@ from typing import cast
 from sqlalchemy import Connection, Engine
 
 from events import canaries, checkpoints, erasures, pauses, restoring
-from events.archive import ArchiveError, End, Header, Item
+from events.archive import ArchiveError, End, Header
 from events.archive_file import Line
+from events.archive_reading import Item
 from events.checkpoints import Checkpoint
 from events.contracts.accounts import AccountDeleted
 from events.contracts.offsets import START, Offset
+from events.entries import Entry
 from events.letters import Letter
-from events.queue import Entry, EventQueue
+from events.queue import EventQueue
 from events.replay import recorded
 from events.selection import Logged
 from runtime.clock import Clock

@@ -18,7 +18,7 @@ from events.contracts.base import PoisonEventError
 from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageSent
 from events.contracts.offsets import Offset
-from events.queue import Entry
+from events.entries import Entry
 from runtime.clock import Clock
 from runtime.ids import Partition
 from workers import facts as known_facts

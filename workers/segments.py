@@ -15,7 +15,7 @@ from runtime.clock import Clock
 from runtime.exposition import Look, Sample
 from runtime.ids import Partition
 from runtime.logging import get_logger
-from runtime.metrics import PAUSE_CAUSES
+from runtime.metric_names import PAUSE_CAUSES
 from workers.context import WorkerContext
 
 _log = get_logger(__name__)

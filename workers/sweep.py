@@ -74,23 +74,29 @@ def sweep(
     trimmed = _trim(queue, known, retention_seconds)
     numbers = queue.numbers()
     queue.tell_applied({checkpoint.partition: checkpoint.number for checkpoint in known})
-    rung = lag = 0
-    paused = [checkpoint.partition for checkpoint in known if checkpoint.paused is not None]
-    for checkpoint in known:
-        behind = numbers[checkpoint.partition] - checkpoint.number
-        if behind > 0 and checkpoint.paused is None and queue.ring(checkpoint.partition):
-            wake(checkpoint.partition)
-            rung += 1
-        lag += max(0, behind)
+    behind = {each.partition: max(0, numbers[each.partition] - each.number) for each in known}
+    paused = [each.partition for each in known if each.paused is not None]
+    rung = _ring(queue, [p for p, events in behind.items() if events and p not in paused], wake)
     queue.beat_heart()
     return Swept(
         rung=rung,
         trimmed=trimmed,
-        lag_events=lag,
+        lag_events=sum(behind.values()),
         paused=paused,
         memory_share=round(share, 3),
         erasures=carry_on(queue, engine, clock=clock, wake=wake),
     )
+
+
+def _ring(queue: EventQueue, behind: Sequence[Partition], wake: Callable[[Partition], None]) -> int:
+    """Ring the bells of the partitions `behind` that are silent; return how many."""
+    rung = 0
+    for partition in behind:
+        # Wake before the next is rung: who is killed in between leaves one bell that nobody heard.
+        if queue.ring(partition):
+            wake(partition)
+            rung += 1
+    return rung
 
 
 def _trim(queue: EventQueue, known: Sequence[Checkpoint], retention_seconds: int) -> int:

@@ -21,8 +21,14 @@ _SWEEP_EVERY_S = 1.0
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def register(app: Celery, context: WorkerContext) -> None:
-    """Give `app` the tasks `project`, `sweep` and `canary`, and the schedule of the last two."""
+def register(app: Celery, context: WorkerContext, *, canary_seconds: int) -> None:
+    """Give `app` the tasks `project`, `sweep` and `canary`, and the schedule of the last two.
+
+    Args:
+        app: The application of a worker, beat or Flower.
+        context: What the tasks work with.
+        canary_seconds: Between two canaries; 0: none are sent.
+    """
 
     def wake(partition: Partition) -> None:
         wake_projector(app, partition, None)
@@ -47,7 +53,7 @@ def register(app: Celery, context: WorkerContext) -> None:
             connections.queue,
             connections.engine,
             clock=context.clock,
-            retention_seconds=context.queue_settings.retention_seconds,
+            retention_seconds=context.settings.retention_seconds,
             wake=wake,
         )
         # After it has opened a lost queue: what counts is the present epoch.
@@ -61,10 +67,10 @@ def register(app: Celery, context: WorkerContext) -> None:
         connections = context.connections
         return canaries.send(connections.queue, connections.engine, clock=context.clock, wake=wake)
 
-    every = context.canary_settings.every_seconds
+    canary = {CANARY: _regularly(CANARY, canary_seconds) | {"last_run_at": _LONG_AGO}}
     app.conf.beat_schedule = {
         SWEEP: _regularly(SWEEP, _SWEEP_EVERY_S),
-        **({CANARY: _regularly(CANARY, every) | {"last_run_at": _LONG_AGO}} if every else {}),
+        **(canary if canary_seconds else {}),
     }
 
 

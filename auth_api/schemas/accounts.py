@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from auth_api.passwords import OWN_NAME, is_own_name
 from auth_api.schemas.passwords import NewPasswordField, PasswordField
-from web.strict_json import StrictSchema, Text, UsernameField
+from web.strict_schemas import StrictSchema, Text, UsernameField
 
 _LONGEST_EMAIL = 254
 _BROKEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")

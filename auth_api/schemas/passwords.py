@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 
 from auth_api.passwords import LONGEST, SHORTEST, is_common, normalised
-from web.strict_json import Text
+from web.strict_schemas import Text
 
 
 class PasswordField(Text):

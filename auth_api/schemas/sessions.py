@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from auth_api.schemas.passwords import PasswordField
-from web.strict_json import StrictSchema, Text
+from web.strict_schemas import StrictSchema, Text
 
 _LONGEST_USERNAME = 256
 

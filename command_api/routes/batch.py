@@ -26,7 +26,8 @@ from runtime.errors import MessagingError
 from runtime.ids import MessageId
 from web.blueprints import ApiBlueprint
 from web.problems import InvalidFieldsError, as_problem
-from web.strict_json import StrictSchema, check_strings, load
+from web.storable import check_strings
+from web.strict_schemas import StrictSchema, load
 
 batch = ApiBlueprint("batch", __name__, description="Many commands in one request.")
 MOST_BYTES = 1024 * 1024

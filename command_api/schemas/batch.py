@@ -15,7 +15,8 @@ from command_api.schemas.commands import (
     SendMessageSchema,
     username_field,
 )
-from web.strict_json import StrictSchema, StrictUuid, check_strings
+from web.storable import check_strings
+from web.strict_schemas import StrictSchema, StrictUuid
 
 MOST_COMMANDS = 500
 

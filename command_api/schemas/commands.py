@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from web.strict_json import StrictInteger, StrictSchema, Text
+from web.strict_schemas import StrictInteger, StrictSchema, Text
 
 LONGEST_BODY = 10_000
 LONGEST_SUBJECT = 200

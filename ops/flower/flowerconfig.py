@@ -6,8 +6,8 @@ The password comes from a file, so that neither the command line nor the environ
 import os
 from pathlib import Path
 
-address = os.environ.get("MESSAGING_FLOWER_ADDRESS", "127.0.0.1")
-port = int(os.environ.get("MESSAGING_FLOWER_PORT", "5555"))
+address = os.environ.get("MESSAGING_FLOWER_ADDRESS") or "127.0.0.1"
+port = int(os.environ.get("MESSAGING_FLOWER_PORT") or 5555)
 url_prefix = "flower"
 _password = Path(os.environ["MESSAGING_FLOWER_PASSWORD_FILE"]).read_text(encoding="utf-8").strip()
 basic_auth = [f"operator:{_password}"]

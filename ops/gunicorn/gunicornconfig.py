@@ -16,7 +16,7 @@ _processes_and_threads = {
     "query_api": (2, 16),
     # One process, so that the limit of an account is exact; beyond the streams some threads to
     # refuse.
-    "query_stream": (1, int(os.environ.get("MESSAGING_STREAM_LIMIT", "200")) + 8),
+    "query_stream": (1, int(os.environ.get("MESSAGING_STREAM_LIMIT") or 200) + 8),
 }
 
 bind = os.environ["MESSAGING_BIND"]

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import validate
 
 from web.paging import limit_field
-from web.strict_json import QueryInteger, StrictSchema, Text
+from web.strict_schemas import QueryInteger, StrictSchema, Text
 
 LONGEST_QUESTION = 200
 _LARGEST_POSITION = 2**31 - 1

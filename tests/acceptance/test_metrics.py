@@ -14,7 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from runtime.metrics import CATALOGUE, COMMON_VALUES
+from runtime.metric_names import COMMON_VALUES
+from runtime.metrics import CATALOGUE
 from tests.acceptance.people import Person
 from tests.running_stack import RunningStack, wait_until
 

@@ -23,9 +23,7 @@ from workers.drained import Drained
 from workers.poison_limit import FaultSettings
 from workers.projector import Projector
 
-SETTINGS = QueueSettings(
-    partitions=4, limit=100_000, retention_seconds=86_400, batch_size=1_000, bell_ttl_seconds=5
-)
+SETTINGS = QueueSettings(partitions=4, limit=100_000, bell_ttl_seconds=5)
 # The tests of one session share their partitions, and some set out much poison.
 NO_LIMIT = FaultSettings(share=100)
 

@@ -11,7 +11,7 @@ from events.contracts.offsets import Offset
 from events.opening import ensure_open
 from runtime.clock import utc_now
 from runtime.ids import Partition
-from tests.projector.conftest import SETTINGS, Harness
+from tests.projector.conftest import Harness
 from tests.projector.test_projector import Pair
 from tests.servers import Servers, free_port
 from workers.notifier import Notifier
@@ -22,7 +22,7 @@ def drain(harness: Harness, pair: Pair, notifier: Notifier) -> Partition:
     projector = Projector(
         harness.queue,
         harness.engine,
-        batch_size=SETTINGS.batch_size,
+        batch_size=1_000,
         clock=utc_now,
         linger_ms=0,
         notify=notifier.applied,

@@ -16,7 +16,7 @@ from structlog.testing import LogCapture
 from events import checkpoints
 from events.contracts.envelope import Envelope, read_event
 from events.contracts.messages import MessageDeleted, MessageEdited, MessageSent
-from events.queue import Entry
+from events.entries import Entry
 from runtime.ids import AccountId, ConversationId, conversation_of, new_id, new_message_id
 from tests.projector.conftest import Harness
 from tests.projector.test_model import query

@@ -16,9 +16,7 @@ from tests import bare
 from tests.command_harness import Commands, commands_of
 from tests.servers import Servers
 
-QUEUE = QueueSettings(
-    partitions=4, limit=1_000, retention_seconds=60, batch_size=100, bell_ttl_seconds=5
-)
+QUEUE = QueueSettings(partitions=4, limit=1_000, bell_ttl_seconds=5)
 
 
 servers = bare.servers

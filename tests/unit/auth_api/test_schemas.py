@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from auth_api.schemas.accounts import RegisterSchema
 from auth_api.schemas.sessions import LoginSchema
 from web.problems import InvalidFieldsError
-from web.strict_json import load
+from web.strict_schemas import load
 
 pytestmark = pytest.mark.unit
 

@@ -13,9 +13,7 @@ from runtime.ids import AccountId, new_id
 from runtime.settings import QueueSettings, Reader
 from tests.command_harness import NOWHERE, Commands, commands_of, problem
 
-QUEUE = QueueSettings(
-    partitions=4, limit=10, retention_seconds=60, batch_size=100, bell_ttl_seconds=5
-)
+QUEUE = QueueSettings(partitions=4, limit=10, bell_ttl_seconds=5)
 COMMANDS = {
     ("/command/v1/messages", "post"),
     ("/command/v1/messages/{message_id}", "patch"),

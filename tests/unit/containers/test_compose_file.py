@@ -85,17 +85,11 @@ def test_no_environment_holds_a_secret(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "known"),
     [
-        ("auth-api", (*settings.PROFILE, *settings.LOGIN, *settings.SESSIONS, *settings.ARGON2)),
-        ("command-api", (*settings.PROFILE, *settings.QUEUE, *settings.COMMAND_RATE)),
-        ("query-stream", (*settings.PROFILE, *settings.STREAMS)),
-        ("query-api", (*settings.PROFILE, *settings.CANARY)),
-        ("beat", settings.CANARY),
-        ("worker", (*settings.QUEUE, *settings.FAULTS, *settings.ACCESS, *settings.CANARY)),
         ("nginx", (*settings.ADDRESS, "MESSAGING_STREAM_HEARTBEAT", "MESSAGING_PUBLIC_URL")),
         ("redis", ("MESSAGING_REDIS_MEMORY",)),
     ],
 )
-def test_a_service_learns_of_the_settings_that_it_reads(name: str, known: tuple[str, ...]) -> None:
+def test_a_server_learns_of_the_settings_that_it_reads(name: str, known: tuple[str, ...]) -> None:
     assert set(known) <= set(SERVICES[name]["environment"])
 
 

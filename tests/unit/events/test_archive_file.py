@@ -13,13 +13,13 @@ from events.archive import (
     ArchiveError,
     End,
     Header,
-    Item,
     checkpoint_line,
     event_line,
     header_line,
     letter_line,
 )
 from events.archive_file import Sealed, read
+from events.archive_reading import Item
 from events.checkpoints import Checkpoint
 from events.contracts.offsets import Offset
 from events.letters import Letter

@@ -5,7 +5,9 @@ from __future__ import annotations
 import configparser
 import errno
 import runpy
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from local_stack.record import Record
 from local_stack.state import State
 from local_stack.supervisor import configuration
 from query_api.settings import WaitSettings
+from tests.unit.recording import recorded
 
 pytestmark = pytest.mark.unit
 
@@ -27,6 +30,16 @@ _NAMES = (
     *("auth_api", "command_api", "query_api", "flower"),
     *("query_stream", "worker-1", "worker-2"),
 )
+
+_TOLD: dict[str, Callable[[Context], dict[str, str]]] = {
+    "auth_api": lambda context: environments.of_api(context, "auth_api"),
+    "command_api": lambda context: environments.of_api(context, "command_api"),
+    "query_api": lambda context: environments.of_api(context, "query_api"),
+    "query_stream": environments.of_streams,
+    "workers": lambda context: environments.of_worker(context, "worker-1"),
+    "beat": environments.of_beat,
+    "flower": environments.of_flower,
+}
 
 
 def _context(
@@ -131,6 +144,18 @@ def test_a_setting_reaches_whom_it_concerns() -> None:
     assert "MESSAGING_COMMAND_RATE" not in auth
     assert auth["MESSAGING_LOGIN_WINDOW"] == "8"
     assert "MESSAGING_LOGIN_WINDOW" not in command
+
+
+@pytest.mark.parametrize("process", sorted(_TOLD))
+def test_a_process_is_told_what_it_reads_of_what_up_takes(process: str) -> None:
+    asked = recorded()[process]
+    # Streams are query_stream's; Flower sends no canaries.
+    unused = {"query_api": set(settings.STREAMS), "flower": set(settings.CANARY)}
+    taken = set(asked) & set(settings.FORMS) - unused.get(process, set())
+    made: dict[str, Any] = dict.fromkeys(taken, "9")
+    told = _TOLD[process](_context(**made))
+    assert {name for name in taken if told.get(name) != "9"} == set()
+    assert {name for name, each in asked.items() if each.default is None} <= set(told)
 
 
 def test_workers_know_how_long_access_tokens_live_and_no_more_of_sessions() -> None:

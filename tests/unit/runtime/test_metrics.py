@@ -10,8 +10,7 @@ import pytest
 from events.contracts.envelope import CONTRACTS
 from runtime import meters
 from runtime.exposition import Sample, exposed
-from runtime.metrics import (
-    CATALOGUE,
+from runtime.metric_names import (
     COMMON_VALUES,
     COUNTED,
     EVENT_TYPES,
@@ -20,6 +19,7 @@ from runtime.metrics import (
     GaugeName,
     HistogramName,
 )
+from runtime.metrics import CATALOGUE
 
 pytestmark = pytest.mark.unit
 

@@ -9,6 +9,7 @@ import pytest
 from runtime.errors import SettingsError
 from runtime.settings import (
     DatabaseSettings,
+    MetricsSettings,
     ProfileSettings,
     QueueSettings,
     Reader,
@@ -19,7 +20,7 @@ from runtime.settings import (
 
 @pytest.fixture
 def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in ("MESSAGING_EVENT_PARTITIONS", "MESSAGING_BATCH_SIZE", "MESSAGING_LOG_LEVEL"):
+    for name in ("MESSAGING_EVENT_PARTITIONS", "MESSAGING_QUEUE_LIMIT", "MESSAGING_LOG_LEVEL"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -28,17 +29,31 @@ def test_defaults_hold_where_nothing_is_set(environ: pytest.MonkeyPatch) -> None
     assert QueueSettings.read(Reader()).partitions == 16
 
 
-@pytest.mark.parametrize("value", ["many", "0", "-1", "1.5", ""])
+def test_what_is_set_but_empty_counts_as_not_set(environ: pytest.MonkeyPatch) -> None:
+    for name in ("MESSAGING_EVENT_PARTITIONS", "MESSAGING_LOG_LEVEL", "MESSAGING_SERVICE"):
+        environ.setenv(name, "")
+    assert QueueSettings.read(Reader()).partitions == 16
+    assert ServiceSettings.read(Reader()) == ServiceSettings(service="messaging", log_level="INFO")
+
+
+@pytest.mark.parametrize("value", ["many", "0", "-1", "1.5", " "])
 def test_a_bad_number_names_its_variable(environ: pytest.MonkeyPatch, value: str) -> None:
-    environ.setenv("MESSAGING_BATCH_SIZE", value)
-    with pytest.raises(SettingsError, match="MESSAGING_BATCH_SIZE"):
+    environ.setenv("MESSAGING_QUEUE_LIMIT", value)
+    with pytest.raises(SettingsError, match=r"MESSAGING_QUEUE_LIMIT=.*at least 1"):
         QueueSettings.read(Reader())
+
+
+@pytest.mark.parametrize("value", ["-1", "65536"])
+def test_a_number_beyond_its_bounds_is_told_both(environ: pytest.MonkeyPatch, value: str) -> None:
+    environ.setenv("MESSAGING_METRICS_PORT", value)
+    with pytest.raises(SettingsError, match=r"MESSAGING_METRICS_PORT=.* from 0 to 65535"):
+        MetricsSettings.read(Reader())
 
 
 @pytest.mark.parametrize("value", ["3", "12", "2048"])
 def test_partitions_are_a_power_of_two(environ: pytest.MonkeyPatch, value: str) -> None:
     environ.setenv("MESSAGING_EVENT_PARTITIONS", value)
-    with pytest.raises(SettingsError, match="power of two"):
+    with pytest.raises(SettingsError, match=r"MESSAGING_EVENT_PARTITIONS=.*1024"):
         QueueSettings.read(Reader())
 
 
@@ -56,8 +71,13 @@ def test_a_switch_is_nothing_else(environ: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_log_level_is_refused(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("MESSAGING_LOG_LEVEL", "chatty")
-    with pytest.raises(SettingsError, match="MESSAGING_LOG_LEVEL"):
+    with pytest.raises(SettingsError, match=r"MESSAGING_LOG_LEVEL='CHATTY'.*WARNING"):
         ServiceSettings.read(Reader())
+
+
+def test_a_log_level_may_be_in_small_letters(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("MESSAGING_LOG_LEVEL", "warning")
+    assert ServiceSettings.read(Reader()).log_level == "WARNING"
 
 
 def test_a_secret_is_read_from_its_file_and_masked(

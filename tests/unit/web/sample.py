@@ -16,7 +16,7 @@ from web.guard import Guard, Identity, TokenInvalidError, VerifiedToken, current
 from web.health import Check
 from web.problems import CATALOGUE
 from web.responses import json_response
-from web.strict_json import QueryInteger, StrictInteger, StrictSchema, Text, UsernameField
+from web.strict_schemas import QueryInteger, StrictInteger, StrictSchema, Text, UsernameField
 
 ALICE = Identity(AccountId(UUID(int=1)), SessionId(UUID(int=2)))
 AUTHORIZED = {"Authorization": "Bearer good"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from runtime.settings import Secret
 from web.paging import CursorInvalidError, Cursors, CursorValue, limit_field, link_header
 from web.problems import InvalidFieldsError
-from web.strict_json import StrictSchema, load
+from web.strict_schemas import StrictSchema, load
 
 pytestmark = pytest.mark.unit
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from marshmallow import fields
 
 from web.problems import InvalidFieldsError
-from web.strict_json import (
-    DEEPEST,
-    MalformedJsonError,
+from web.strict_json import DEEPEST, MalformedJsonError, parse
+from web.strict_schemas import (
     QueryInteger,
     StrictInteger,
     StrictSchema,
@@ -22,7 +21,6 @@ from web.strict_json import (
     Text,
     UsernameField,
     load,
-    parse,
 )
 
 pytestmark = pytest.mark.unit

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from events.archive import read_line
 from events.archive_file import Line
+from events.archive_reading import read_line
 from events.selection import Logged
 from tests.unit.events.test_archive_file import LINES
 from workers import restoring
