@@ -36,6 +36,7 @@ GaugeName = Literal[
     "messaging_queue_memory_ratio",
     "messaging_checkpoint_events",
     "messaging_paused_partitions",
+    "messaging_held_partitions",
     "messaging_parked_events",
     "messaging_canary_age_seconds",
     "messaging_replica_lag_bytes",
@@ -237,6 +238,13 @@ CATALOGUE: Mapping[MetricName, Metric] = {
             " or too much poison.",
             *("partition", "cause"),
             values={"cause": PAUSE_CAUSES},
+        ),
+        _gauge(
+            "messaging_held_partitions",
+            "projection",
+            "1 for a partition whose next event takes the database longer than a statement may,"
+            " each time that it is tried.",
+            "partition",
         ),
         _gauge(
             "messaging_canary_age_seconds",

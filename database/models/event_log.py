@@ -83,7 +83,8 @@ class Checkpoint(Base):
     `number` counts the entries up to `offset`, gapless: head's number minus it is the lag.
     `pause_reason` is set while the partition is paused; `paused_by` is then one of the causes of
     `events.pauses`, null for an operator. Poison parked before `resumed_at` does not count against
-    the limit that pauses it.
+    the limit that pauses it. While `held_offset` is `offset`, the event behind it takes
+    longer than a statement may.
     """
 
     __tablename__ = "checkpoint"
@@ -97,6 +98,9 @@ class Checkpoint(Base):
     pause_reason: Mapped[str | None] = mapped_column(Text)
     paused_by: Mapped[str | None] = mapped_column(Text)
     resumed_at: Mapped[datetime | None] = mapped_column(_TIME)
+    held_offset: Mapped[str | None] = mapped_column(_OFFSET)
+    held_since: Mapped[datetime | None] = mapped_column(_TIME)
+    held_reason: Mapped[str | None] = mapped_column(Text)
 
 
 class Canary(Base):

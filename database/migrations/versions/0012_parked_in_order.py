@@ -1,4 +1,4 @@
-"""Indexes that give what is parked in order, and a mark on letters that hold no erased text.
+"""Indexes that give what is parked in order, a mark on letters that hold no erased text, holds.
 
 Code of before goes on: each index begins with the columns that the one before had, and what it
 parks is not marked, so that the sweep looks at it.
@@ -7,6 +7,8 @@ Revision: 0012, after 0011.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +19,11 @@ branch_labels = None
 depends_on = None
 
 PARKED = sa.text("state = 'parked'")
+HELD: dict[str, sa.types.TypeEngine[Any]] = {
+    "held_offset": sa.Text(collation="C"),
+    "held_since": sa.DateTime(timezone=True),
+    "held_reason": sa.Text(),
+}
 NAMED = sa.text("outcome = 'parked' AND message_id IS NOT NULL")
 
 
@@ -47,6 +54,8 @@ def upgrade() -> None:
     )
     op.drop_index("ix_dead_letter_parked_conversation_id", "dead_letter", schema="event_log")
     op.drop_index("ix_event_parked_message_id", "event", schema="event_log")
+    for name, kind in HELD.items():
+        op.add_column("checkpoint", sa.Column(name, kind), schema="event_log")
     op.add_column(
         "dead_letter",
         sa.Column("checked", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -64,6 +73,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Go back to those that there were."""
     op.drop_column("dead_letter", "checked", schema="event_log")
+    for name in HELD:
+        op.drop_column("checkpoint", name, schema="event_log")
     op.create_index(
         "ix_event_parked_message_id", "event", ["message_id"], schema="event_log", postgresql_where=NAMED
     )
