@@ -13,10 +13,13 @@ from events.contracts.offsets import Offset
 from events.queue import Entry
 from runtime.ids import MessageId, Partition
 
+# Where offsets are given their states are asked for so that no index on what is parked will do: of
+# the places Postgres may think that to read them all is as good.
 _ENTRIES = text(
     """
     SELECT "offset", entry FROM event_log.dead_letter
-    WHERE partition = :partition AND "offset" = ANY(:offsets) AND state = 'parked'
+    WHERE partition = :partition AND "offset" = ANY(:offsets)
+        AND state IS NOT DISTINCT FROM 'parked'
     ORDER BY "offset"
     """
 )
@@ -38,22 +41,23 @@ _NAME_CONVERSATIONS = text(
     """
     UPDATE event_log.dead_letter AS d SET conversation_id = m.conversation_id
     FROM event_log.event AS e JOIN read_model.message AS m ON m.id = e.message_id
-    WHERE d.partition = :partition AND d.state = 'parked' AND d."offset" = ANY(:offsets)
+    WHERE d.partition = :partition AND d."offset" = ANY(:offsets)
+        AND d.state IS NOT DISTINCT FROM 'parked'
         AND e.partition = d.partition AND e."offset" = d."offset"
         AND d.conversation_id IS DISTINCT FROM m.conversation_id
     """
 )
 _NAMING = text(
     """
-    SELECT "offset" FROM event_log.event
+    SELECT partition, "offset" FROM event_log.event
     WHERE outcome = 'parked' AND message_id = ANY(CAST(:messages AS uuid[]))
-        AND partition = :partition
     """
 )
 _DISCARD = text(
     """
     UPDATE event_log.dead_letter SET state = 'discarded', updated_at = :now
-    WHERE partition = :partition AND "offset" = ANY(:offsets) AND state = 'parked'
+    WHERE partition = :partition AND "offset" = ANY(:offsets)
+        AND state IS NOT DISTINCT FROM 'parked'
     """
 )
 _CHANGE = text(
@@ -121,8 +125,8 @@ def name_conversations(
     """
     found = list(offsets)
     if sent:
-        values = {"partition": partition, "messages": list(sent)}
-        found += map(Offset.parse, transaction.execute(_NAMING, values).scalars())
+        rows = transaction.execute(_NAMING, {"messages": list(sent)})
+        found += [Offset.parse(row[1]) for row in rows if row[0] == partition]
     if found:
         transaction.execute(_NAME_CONVERSATIONS, _named(partition, found))
 

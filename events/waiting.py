@@ -32,11 +32,16 @@ _KEYS_OF = text(
         SELECT e.message_id FROM event_log.event AS e
         WHERE e.partition = d.partition AND e."offset" = d."offset")
     FROM event_log.dead_letter AS d
-    WHERE d.partition = :partition AND d."offset" = :offset AND d.state = 'parked'
+    WHERE d.partition = :partition AND d."offset" = :offset
+        AND d.state IS NOT DISTINCT FROM 'parked'
     """
 )
-# To the transaction's end. Else all that names a message is read, and sorted, for the first of it.
-_IN_ORDER = text("SET LOCAL enable_bitmapscan = off")
+# With these there is no way to rows in order but by the index that has them so. Else Postgres may
+# read all that a partition has parked, and sort it, where it believes that to be a row or two.
+_WAYS = ("enable_sort", "enable_incremental_sort", "enable_bitmapscan")
+_SET_WAYS = text(
+    "SELECT set_config(way, :value, true) FROM unnest(CAST(:ways AS text[])) AS w(way)"
+)
 # Not equality but a range, in the order of an index up to its end, and subqueries of one row: so no
 # statistics, nor their lack, make the planner read all that is parked. See also
 # `dead_letters.parked_among`.
@@ -125,7 +130,7 @@ def first_of_group(
     row = connection.execute(_KEYS_OF, place).one_or_none()
     if row is None:
         return []
-    connection.execute(_IN_ORDER)
+    connection.execute(_SET_WAYS, {"ways": list(_WAYS), "value": "off"})
     keys, asked, until = set(_known(row)), set[UUID](), _END
     found = {member.sortable(): _known(row)}
     while keys:
@@ -136,6 +141,7 @@ def first_of_group(
         until = min([until, *_ends(rows, most)])
         asked |= keys
         keys = set(chain.from_iterable(found[at] for at in found if at <= until)) - asked
+    connection.execute(_SET_WAYS, {"ways": list(_WAYS), "value": "on"})
     return [Offset.parse(at) for at in sorted(found) if at <= until]
 
 
