@@ -41,9 +41,9 @@ class DeadLetter:
 _PARK = text(
     """
     INSERT INTO event_log.dead_letter (partition, "offset", event_id, conversation_id, entry, state,
-        reason, traceback, attempts, parked_at, updated_at)
+        reason, traceback, attempts, parked_at, updated_at, checked)
     VALUES (:partition, :offset, :event_id, :conversation_id, :entry, 'parked', :reason,
-        :traceback, :attempts, :now, :now)
+        :traceback, :attempts, :now, :now, true)
     """
 )
 # In the order of an index: so no statistics, whatever one conversation has parked or had, make the

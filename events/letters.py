@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -10,7 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from events.contracts.offsets import Offset
 from events.selection import BEGINNING, EVERYTHING, Place, Selection, page_behind, placed
+from runtime.ids import Partition
 
 State = Literal["parked", "retried", "discarded"]
 
@@ -76,14 +77,10 @@ class Letter:
 
 # To whom a parked event was sent stands in its entry alone. Of an entry without a row in the log
 # only its bytes can tell of what type it is, and whose.
-_LETTERS = text(
-    """
-    SELECT d.partition, d."offset", d.event_id, d.conversation_id, e.type, e.actor_id, d.state,
-        d.reason, d.traceback, d.attempts, d.parked_at, d.updated_at, d.entry, d.original_entry
+_SELECTED = """
     FROM event_log.dead_letter AS d
     LEFT JOIN event_log.event AS e ON e.partition = d.partition AND e."offset" = d."offset"
-    WHERE (d.partition, d."offset") > (:partition, :offset)
-        AND (CAST(:partitions AS int[]) IS NULL OR d.partition = ANY(CAST(:partitions AS int[])))
+    WHERE (CAST(:partitions AS int[]) IS NULL OR d.partition = ANY(CAST(:partitions AS int[])))
         AND (CAST(:since AS timestamptz) IS NULL OR d.parked_at >= :since)
         AND (CAST(:until AS timestamptz) IS NULL OR d.parked_at < :until)
         AND (CAST(:state AS text) IS NULL OR d.state = :state)
@@ -107,9 +104,16 @@ _LETTERS = text(
         AND (NOT :causes OR d.attempts > 0)
         AND (NOT :named OR d.event_id = ANY(CAST(:ids AS uuid[]))
             OR (d.partition || '/' || d."offset") = ANY(CAST(:places AS text[])))
+"""
+_LETTERS = text(
+    f"""
+    SELECT d.partition, d."offset", d.event_id, d.conversation_id, e.type, e.actor_id, d.state,
+        d.reason, d.traceback, d.attempts, d.parked_at, d.updated_at, d.entry, d.original_entry
+    {_SELECTED} AND (d.partition, d."offset") > (:partition, :offset)
     ORDER BY d.partition, d."offset" LIMIT :limit
     """
 )
+_PLACES = text(f'SELECT d.partition, d."offset" {_SELECTED} ORDER BY d.partition, d."offset"')
 
 
 def letters(
@@ -120,12 +124,10 @@ def letters(
     return [_letter(placed(row)) for row in connection.execute(_LETTERS, values).mappings()]
 
 
-def all_letters(connection: Connection, selection: LetterSelection) -> Iterator[Letter]:
-    """Give every dead letter selected, a page at a time."""
-    after = BEGINNING
-    while page := letters(connection, selection, after=after, limit=500):
-        yield from page
-        after = page[-1].place
+def places(connection: Connection, selection: LetterSelection) -> list[Place]:
+    """Return where every dead letter selected stands, by partition and offset."""
+    rows = connection.execute(_PLACES, selection.parameters())
+    return [Place(Partition(row[0]), Offset.parse(row[1])) for row in rows]
 
 
 def _letter(row: dict[str, Any]) -> Letter:

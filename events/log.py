@@ -83,12 +83,20 @@ _ELSEWHERE = text(
         AND NOT (partition = :partition AND "offset" = ANY(:offsets))
     """
 )
+# By way of the last message: of the conversation itself the log may hold any number of events that
+# are parked behind `after`, and an index leads to all of them.
 _LAST_SENT = text(
     """
-    SELECT conversation_id, max("offset") FROM event_log.event
-    WHERE conversation_id = ANY(CAST(:ids AS uuid[])) AND partition = :partition
-        AND "offset" > :after AND position IS NOT NULL AND type LIKE 'message.sent.%'
-    GROUP BY conversation_id
+    SELECT s.conversation_id, s."offset" FROM (
+        SELECT c.id AS conversation_id, (
+            SELECT max(e."offset") FROM event_log.event AS e
+            WHERE e.message_id = m.id AND e.partition = :partition AND e.outcome = 'applied'
+                AND e.type LIKE 'message.sent.%') AS "offset"
+        FROM read_model.conversation AS c
+        JOIN read_model.message AS m ON m.conversation_id = c.id AND m.position = c.last_position
+        WHERE c.id = ANY(CAST(:ids AS uuid[]))
+    ) AS s
+    WHERE s."offset" > :after
     """
 )
 _KNOWN = text("SELECT id FROM event_log.event WHERE id = ANY(CAST(:ids AS uuid[]))")

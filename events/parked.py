@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,20 +11,15 @@ from sqlalchemy import Connection, text
 
 from events.contracts.offsets import Offset
 from events.entries import Entry
-from runtime.ids import Partition
+from runtime.ids import MessageId, Partition
 
-_KEYS = text(
-    """
-    SELECT d."offset", d.conversation_id, e.message_id
-    FROM event_log.dead_letter AS d
-    LEFT JOIN event_log.event AS e ON e.partition = d.partition AND e."offset" = d."offset"
-    WHERE d.partition = :partition AND d.state = 'parked' ORDER BY d."offset"
-    """
-)
+# Where offsets are given their states are asked for so that no index on what is parked will do: of
+# the places Postgres may think that to read them all is as good.
 _ENTRIES = text(
     """
     SELECT "offset", entry FROM event_log.dead_letter
-    WHERE partition = :partition AND "offset" = ANY(:offsets) AND state = 'parked'
+    WHERE partition = :partition AND "offset" = ANY(:offsets)
+        AND state IS NOT DISTINCT FROM 'parked'
     ORDER BY "offset"
     """
 )
@@ -42,21 +37,27 @@ _FAILED = text(
     WHERE partition = :partition AND "offset" = :offset
     """
 )
-# An event that named a message whose sending was parked too is known by its conversation from now
-# on: what comes next in the conversation must still wait behind it.
 _NAME_CONVERSATIONS = text(
     """
     UPDATE event_log.dead_letter AS d SET conversation_id = m.conversation_id
     FROM event_log.event AS e JOIN read_model.message AS m ON m.id = e.message_id
-    WHERE d.partition = :partition AND d.state = 'parked' AND d."offset" = ANY(:offsets)
+    WHERE d.partition = :partition AND d."offset" = ANY(:offsets)
+        AND d.state IS NOT DISTINCT FROM 'parked'
         AND e.partition = d.partition AND e."offset" = d."offset"
         AND d.conversation_id IS DISTINCT FROM m.conversation_id
+    """
+)
+_NAMING = text(
+    """
+    SELECT partition, "offset" FROM event_log.event
+    WHERE outcome = 'parked' AND message_id = ANY(CAST(:messages AS uuid[]))
     """
 )
 _DISCARD = text(
     """
     UPDATE event_log.dead_letter SET state = 'discarded', updated_at = :now
-    WHERE partition = :partition AND "offset" = ANY(:offsets) AND state = 'parked'
+    WHERE partition = :partition AND "offset" = ANY(:offsets)
+        AND state IS NOT DISTINCT FROM 'parked'
     """
 )
 _CHANGE = text(
@@ -67,49 +68,6 @@ _CHANGE = text(
     WHERE partition = :partition AND "offset" = :offset AND state = 'parked' AND entry = :before
     """
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A parked event and the ids by which others wait behind it."""
-
-    offset: Offset
-    keys: tuple[UUID, ...]
-
-
-def waiting(connection: Connection, partition: Partition) -> list[Waiting]:
-    """Return all parked events of `partition`, in order."""
-    rows = connection.execute(_KEYS, {"partition": partition})
-    return [
-        Waiting(Offset.parse(row[0]), tuple(key for key in row[1:] if key is not None))
-        for row in rows
-    ]
-
-
-def groups(parked: Iterable[Waiting]) -> list[list[Offset]]:
-    """Return what waits behind one another: conversations, in order, each event in one group.
-
-    A group is all that is connected by common ids: an unreadable edit is known by its message
-    alone, a later one by message and conversation.
-    """
-    leaders: dict[UUID, UUID] = {}
-
-    def leader(key: UUID) -> UUID:
-        while (above := leaders.setdefault(key, key)) != key:
-            leaders[key] = leaders.setdefault(above, above)
-            key = above
-        return key
-
-    letters = list(parked)
-    for letter in letters:
-        for key in letter.keys[1:]:
-            leaders[leader(key)] = leader(letter.keys[0])
-    found: dict[UUID | Offset, list[Offset]] = {}
-    for letter in letters:
-        # Without an id nothing waits behind it.
-        name = leader(letter.keys[0]) if letter.keys else letter.offset
-        found.setdefault(name, []).append(letter.offset)
-    return list(found.values())
 
 
 def entries(
@@ -148,11 +106,29 @@ def mark_failed(
 
 
 def name_conversations(
-    transaction: Connection, partition: Partition, offsets: Collection[Offset]
+    transaction: Connection,
+    partition: Partition,
+    offsets: Collection[Offset],
+    *,
+    sent: Collection[MessageId],
 ) -> None:
-    """Let events that stay parked hold their conversations where these are known by now."""
-    if offsets:
-        transaction.execute(_NAME_CONVERSATIONS, _named(partition, offsets))
+    """Let parked events hold their conversations where these are known by now.
+
+    An event that named a message whose sending was parked too was known by the message alone. What
+    comes next in the conversation must still wait behind it.
+
+    Args:
+        transaction: Holds the partition's checkpoint.
+        partition: The partition.
+        offsets: Events that are parked so far, and just took effect.
+        sent: The messages whose sending just took effect.
+    """
+    found = list(offsets)
+    if sent:
+        rows = transaction.execute(_NAMING, {"messages": list(sent)})
+        found += [Offset.parse(row[1]) for row in rows if row[0] == partition]
+    if found:
+        transaction.execute(_NAME_CONVERSATIONS, _named(partition, found))
 
 
 def discard(

@@ -32,6 +32,7 @@ GaugeName = Literal[
     "messaging_queue_memory_ratio",
     "messaging_checkpoint_events",
     "messaging_paused_partitions",
+    "messaging_held_partitions",
     "messaging_parked_events",
     "messaging_canary_age_seconds",
     "messaging_replica_lag_bytes",

@@ -194,6 +194,13 @@ CATALOGUE: Mapping[MetricName, Metric] = {
             values={"cause": PAUSE_CAUSES},
         ),
         _gauge(
+            "messaging_held_partitions",
+            "projection",
+            "1 for a partition whose next event takes the database longer than a statement may,"
+            " each time that it is tried.",
+            "partition",
+        ),
+        _gauge(
             "messaging_canary_age_seconds",
             "replication",
             "Age of the newest canary that the projector applied, as the primary or a replica"

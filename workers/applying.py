@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from events import checkpoints, pauses
+from events import checkpoints, holds, pauses
 from events.checkpoints import Checkpoint
 from events.contracts.offsets import Offset
 from events.entries import Entry
@@ -18,7 +20,7 @@ from runtime.meters import count
 from workers.back_off import delay
 from workers.batch import Counts, Outcome, apply_batch
 from workers.drained import Halt
-from workers.faults import PoisonLimitError, classify, may_be_divided
+from workers.faults import PoisonLimitError, classify, first_line, may_be_divided
 from workers.measures import Batch, count_events
 from workers.parking import Poison
 from workers.poison_limit import FaultSettings
@@ -101,6 +103,7 @@ class Applier:
                 halt = self.transact(partition, start, half, counts)
             except Exception as cause:
                 if not is_divisible(cause, half):
+                    self.note_hold(partition, start, half, cause)
                     raise
                 halt = self.isolate(partition, start, half, counts, cause)
             if halt is not None:
@@ -170,6 +173,21 @@ class Applier:
             )
         _log.error("projection.stopped", partition=partition, reason=str(limit), after=str(start))
         return "paused"
+
+    def note_hold(
+        self, partition: Partition, start: Offset, entries: Sequence[Entry], error: Exception
+    ) -> None:
+        """Let operators see it where `error` says that one event took longer than it may."""
+        if len(entries) != 1 or not may_be_divided(error):
+            return
+        reason = first_line(error)
+        held = str(entries[0].offset)
+        _log.error("projection.held", partition=partition, offset=held, reason=reason)
+        try:
+            with self._engine.begin() as transaction:
+                holds.note(transaction, partition, behind=start, reason=reason, now=self._clock())
+        except (DBAPIError, PoolTimeoutError) as away:
+            _log.warning("projection.hold_not_noted", partition=partition, reason=first_line(away))
 
     def tell(self, partition: Partition, reached: Offset, outcome: Outcome, counts: Counts) -> None:
         """Count what was committed, and log what became of each event and its request."""

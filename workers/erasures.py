@@ -1,4 +1,7 @@
-"""Carries erasures on: queues what deleted accounts are owed, frees their names when it is done."""
+"""Carries erasures on: queues what deleted accounts are owed, frees their names when it is done.
+
+It also takes their text out of dead letters that an earlier release parked, or an import brought.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine
 
-from events import erasures
+from events import erasures, unchecked
 from events.append import Intake, QueueUnavailableError
 from events.queue import EventQueue
 from runtime.clock import Clock
@@ -19,7 +22,7 @@ _log = get_logger(__name__)
 def carry_on(
     queue: EventQueue, engine: Engine, *, clock: Clock, wake: Callable[[Partition], None]
 ) -> int:
-    """Queue the erasures that are owed, and free the names of those that are done.
+    """Queue the erasures that are owed, free the names of those that are done, purge dead letters.
 
     Returns:
         How many were queued.
@@ -35,8 +38,10 @@ def carry_on(
         queued = 0
     with engine.begin() as transaction:
         forgotten = erasures.forget(transaction)
-    if queued or forgotten:
-        _log.info("erasures.swept", queued=queued, forgotten=forgotten)
+    with engine.begin() as transaction:
+        purged = unchecked.purge(transaction, now=clock())
+    if queued or forgotten or purged:
+        _log.info("erasures.swept", queued=queued, forgotten=forgotten, purged=purged)
     return queued
 
 

@@ -142,6 +142,7 @@ class Projector:
                 outcome = self._applier.apply(transaction, checkpoint, entries)
         except Exception as error:
             if not entries or not is_divisible(error, entries):
+                self._applier.note_hold(partition, start, entries, error)
                 raise
             halt = self._applier.isolate(partition, start, entries, counts, error)
             if halt is not None:

@@ -7,20 +7,20 @@ finds the conversation free.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from events import checkpoints, dead_letters, log, parked
+from events import checkpoints, dead_letters, log, parked, waiting
 from events.contracts.base import PoisonEventError
 from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageSent
 from events.contracts.offsets import Offset
 from events.entries import Entry
 from runtime.clock import Clock
-from runtime.ids import Partition
+from runtime.ids import MessageId, Partition
 from workers import facts as known_facts
 from workers.batch import Counts, Outcome, decide_entry, project
 from workers.faults import classify, first_line, traceback_of
@@ -73,14 +73,16 @@ def retry(
     """
     with engine.begin() as transaction:
         checkpoints.await_lock(transaction, partition)
-        group = _group(transaction, partition, member)
+        # One more than are retried tells whether any are left.
+        group = waiting.first_of_group(transaction, partition, member, most=limit + 1)
         if not group:
             return Retried()
         now = clock()
         found = parked.entries(transaction, partition, group[:limit])
         counts, done, failure = _apply_first(transaction, partition, found, now)
-        parked.name_conversations(transaction, partition, group)
-        parked.mark_retried(transaction, partition, [entry.offset for entry in done], now=now)
+        offsets = [entry.offset for entry in done]
+        parked.name_conversations(transaction, partition, offsets, sent=_messages_sent(done))
+        parked.mark_retried(transaction, partition, offsets, now=now)
         if failure is not None:
             parked.mark_failed(
                 transaction,
@@ -99,11 +101,9 @@ def retry(
     )
 
 
-def _group(transaction: Connection, partition: Partition, member: Offset) -> list[Offset]:
-    for group in parked.groups(parked.waiting(transaction, partition)):
-        if member in group:
-            return group
-    return []
+def _messages_sent(entries: Iterable[Entry]) -> list[MessageId]:
+    events = (Envelope.decode(entry.envelope).event for entry in entries)
+    return [event.message_id for event in events if isinstance(event, MessageSent)]
 
 
 def _apply_first(

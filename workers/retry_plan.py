@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Engine
 
-from events import parked
+from events import waiting
 from events.contracts.offsets import Offset
-from events.letters import LetterSelection, all_letters
+from events.letters import LetterSelection, places
 from runtime.clock import Clock
 from runtime.ids import Partition
 from workers.pace import Pace
@@ -32,12 +32,12 @@ def held(connection: Connection, selection: LetterSelection) -> list[Held]:
     All their events are retried, from the first: the one that was selected may wait behind others.
     """
     chosen: defaultdict[Partition, set[Offset]] = defaultdict(set)
-    for letter in all_letters(connection, replace(selection, state="parked")):
-        chosen[letter.place.partition].add(letter.place.offset)
+    for place in places(connection, replace(selection, state="parked")):
+        chosen[place.partition].add(place.offset)
     return [
         Held(partition=partition, first=group[0], events=len(group))
         for partition, offsets in sorted(chosen.items())
-        for group in parked.groups(parked.waiting(connection, partition))
+        for group in waiting.groups(waiting.waiting(connection, partition))
         if not offsets.isdisjoint(group)
     ]
 

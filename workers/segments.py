@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from events import canaries, checkpoints, dead_letters, pauses
+from events import canaries, checkpoints, dead_letters, holds, pauses
 from events.checkpoints import Checkpoint
 from events.queue import EventQueue
 from runtime.clock import Clock
@@ -63,12 +63,14 @@ class Segments:
             known = checkpoints.read_all(connection)
             parked = dead_letters.count_parked(connection)
             paused = {pause.partition: pause.by for pause in pauses.paused(connection)}
+            held = {hold.partition for hold in holds.held(connection)}
             sent = canaries.last_sent(connection)
         for checkpoint in known:
             partition = checkpoint.partition
             label = str(partition)
             yield Sample("messaging_checkpoint_events", checkpoint.number, (label, "primary"))
             yield Sample("messaging_parked_events", parked.get(partition, 0), (label,))
+            yield Sample("messaging_held_partitions", partition in held, (label,))
             for cause in PAUSE_CAUSES:
                 by_it = paused.get(partition) == cause
                 yield Sample("messaging_paused_partitions", by_it, (label, cause))

@@ -14,10 +14,12 @@ from sqlalchemy import Engine, text
 
 from cli.events import connections
 from cli.events.tables import table
-from events import checkpoints, dead_letters, pauses
+from events import checkpoints, dead_letters, holds, pauses
 from events.checkpoints import Checkpoint
+from events.holds import Hold
 from events.pauses import Pause
 from events.queue import EventQueue
+from events.selection import Place
 from runtime.clock import rfc3339
 from runtime.ids import Partition
 
@@ -30,6 +32,8 @@ _EVERY_S = 2.0
 @click.option("as_json", "--json", is_flag=True, help="Print JSON, with --watch a line each time.")
 def queues(*, watch: bool, as_json: bool) -> None:
     """Show of each partition head, checkpoint and lag, whether it is paused, what is parked.
+
+    A partition is held where its next event took the database longer than a statement may.
 
     Below: how far each standby is behind the primary.
     """
@@ -53,6 +57,7 @@ def look(engine: Engine, queue: EventQueue) -> dict[str, Any]:
     """
     with connections.one_line(), engine.connect() as connection:
         known = checkpoints.read_all(connection)
+        held = {hold.partition: hold for hold in holds.held(connection)}
         paused = {pause.partition: pause for pause in pauses.paused(connection)}
         parked = dead_letters.count_parked(connection)
         standbys = [dict(row) for row in connection.execute(_STANDBYS).mappings()]
@@ -63,6 +68,7 @@ def look(engine: Engine, queue: EventQueue) -> dict[str, Any]:
             {
                 **_partition(queue, checkpoint, numbers[checkpoint.partition]),
                 **_pause(paused.get(checkpoint.partition)),
+                **_hold(held.get(checkpoint.partition)),
                 "parked": parked.get(checkpoint.partition, 0),
             }
             for checkpoint in known
@@ -83,6 +89,7 @@ def _partition(queue: EventQueue, checkpoint: Checkpoint, newest: int) -> dict[s
         "checkpoint": str(checkpoint.offset),
         "lag_events": lag,
         "lag_seconds": round(max(0.0, seconds), 3),
+        "next": str(Place(partition, waiting[0].offset)) if waiting else None,
     }
 
 
@@ -91,6 +98,14 @@ def _pause(pause: Pause | None) -> dict[str, Any]:
         "paused": pause is not None,
         "paused_since": rfc3339(pause.since) if pause else None,
         "paused_reason": pause.reason if pause else None,
+    }
+
+
+def _hold(hold: Hold | None) -> dict[str, Any]:
+    return {
+        "held": hold is not None,
+        "held_since": rfc3339(hold.since) if hold else None,
+        "held_reason": hold.reason if hold else None,
     }
 
 
@@ -110,7 +125,16 @@ def _text(engine: Engine, queue: EventQueue) -> Text:
 
 
 def _shown(found: dict[str, Any]) -> str:
-    titles = ("partition", "head", "checkpoint", "lag events", "lag s", "parked", "paused")
+    titles = (
+        "partition",
+        "head",
+        "checkpoint",
+        "lag events",
+        "lag s",
+        "parked",
+        "paused",
+        "held by",
+    )
     rows = [
         [
             row["partition"],
@@ -120,6 +144,7 @@ def _shown(found: dict[str, Any]) -> str:
             f"{row['lag_seconds']:,.1f}",
             row["parked"],
             row["paused_reason"],
+            f"{row['next']}: {row['held_reason']}" if row["held"] and row["next"] else None,
         ]
         for row in found["partitions"]
     ]

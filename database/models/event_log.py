@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     SmallInteger,
     Text,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -48,8 +49,9 @@ class LoggedEvent(Base):
         Index("ix_event_message_id", "message_id", postgresql_where=text("message_id IS NOT NULL")),
         # An event waits behind what is parked of its message, too.
         Index(
-            "ix_event_parked_message_id",
+            "ix_event_parked_message_id_offset",
             "message_id",
+            "offset",
             postgresql_where=text("outcome = 'parked' AND message_id IS NOT NULL"),
         ),
         # Erasing an account redacts what the log says of all that it did.
@@ -81,7 +83,8 @@ class Checkpoint(Base):
     `number` counts the entries up to `offset`, gapless: head's number minus it is the lag.
     `pause_reason` is set while the partition is paused; `paused_by` is then one of the causes of
     `events.pauses`, null for an operator. Poison parked before `resumed_at` does not count against
-    the limit that pauses it.
+    the limit that pauses it. While `held_offset` is `offset`, the event behind it takes
+    longer than a statement may.
     """
 
     __tablename__ = "checkpoint"
@@ -95,6 +98,9 @@ class Checkpoint(Base):
     pause_reason: Mapped[str | None] = mapped_column(Text)
     paused_by: Mapped[str | None] = mapped_column(Text)
     resumed_at: Mapped[datetime | None] = mapped_column(_TIME)
+    held_offset: Mapped[str | None] = mapped_column(_OFFSET)
+    held_since: Mapped[datetime | None] = mapped_column(_TIME)
+    held_reason: Mapped[str | None] = mapped_column(Text)
 
 
 class Canary(Base):
@@ -119,7 +125,8 @@ class DeadLetter(Base):
 
     `entry` is the queue's entry as it was found, since a poison event may not even be JSON.
     `event_id` and `conversation_id` are null where it could not be read so far. `original_entry` is
-    what was found, once an operator has changed `entry`.
+    what was found, once an operator has changed `entry`. `checked` is set once it is known to hold
+    no text of an account whose deletion is applied; from then on the deletion itself sees to it.
     """
 
     __tablename__ = "dead_letter"
@@ -127,10 +134,25 @@ class DeadLetter(Base):
         CheckConstraint("state IN ('parked', 'retried', 'discarded')", name="state"),
         # What a batch names that waits here; how much of a partition is parked.
         Index(
-            "ix_dead_letter_parked_conversation_id",
+            "ix_dead_letter_parked_conversation_id_offset",
             "partition",
             "conversation_id",
+            "offset",
             postgresql_where=text("state = 'parked'"),
+        ),
+        # What is parked in a partition, in order.
+        Index(
+            "ix_dead_letter_parked_offset",
+            "partition",
+            "offset",
+            postgresql_where=text("state = 'parked'"),
+        ),
+        # What the sweep has still to look at.
+        Index(
+            "ix_dead_letter_unchecked",
+            "partition",
+            "offset",
+            postgresql_where=text("NOT checked"),
         ),
         Index("ix_dead_letter_event_id", "event_id"),
         _SCHEMA,
@@ -148,6 +170,7 @@ class DeadLetter(Base):
     parked_at: Mapped[datetime] = mapped_column(_TIME)
     updated_at: Mapped[datetime] = mapped_column(_TIME)
     original_entry: Mapped[bytes | None] = mapped_column()
+    checked: Mapped[bool] = mapped_column(server_default=false())
 
 
 class QueueEpoch(Base):

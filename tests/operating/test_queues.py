@@ -27,7 +27,8 @@ def test_queues_tells_of_each_partition_how_far_it_is(harness: Harness, pair: Pa
     applied = row_of(partition)
     assert set(applied) == {
         *("partition", "head", "checkpoint", "lag_events", "lag_seconds"),
-        *("paused", "paused_since", "paused_reason", "parked"),
+        *("paused", "paused_since", "paused_reason", "parked", "next"),
+        *("held", "held_since", "held_reason"),
     }
     assert (applied["lag_events"], applied["lag_seconds"]) == (0, 0.0)
     assert applied["head"] == applied["checkpoint"]

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from sqlalchemy import Engine
 
-from tests.operating.conftest import Harness, Pair, told
+from tests.operating.conftest import Harness, Pair, row_of, told
 from tests.projector.mischief import POISON, refusing
 from tests.projector.test_projector import dead_letters
 
@@ -118,11 +118,18 @@ def test_the_page_about_a_stopped_partition(harness: Harness, pair: Pair, shell:
 
 def test_the_page_about_lag(harness: Harness, pair: Pair, shell: Path) -> None:
     commands = commands_of("lag-grows.md")
-    assert len(commands) == 4
-    harness.append(pair.sent())
-    printed = [run(command, shell) for command in commands]
+    assert len(commands) == 6
+    harness.drain_all()
+    sent = pair.sent("slow")
+    harness.append(sent)
+    place = row_of(harness.queue.partition_of(sent))["next"]
+    printed = [run(command.replace(PLACE, place), shell) for command in commands]
     assert "lag events" in printed[0]
     assert "53100" in printed[1]
-    harness.drain_all()
-    partitions = orjson.loads(run(commands[3], shell))["partitions"]
+    assert printed[3].startswith("Would set aside")
+    assert printed[4].startswith("Set aside")
+    assert dead_letters(harness, pair.conversation) == [("takes minutes", 1)]
+    partitions = orjson.loads(printed[5])["partitions"]
     assert all(row["lag_events"] == 0 for row in partitions)
+    assert told("dead-letters", "retry", place)["applied"] == 1
+    assert pair.bodies() == ["slow"]

@@ -335,6 +335,57 @@ def test_what_cannot_be_read_and_comes_after_the_deletion_is_set_aside_without_i
     assert bytes(letters[3].entry) == of_a_later_one
 
 
+def as_parked_before(superuser: Engine, after: str, values: dict[str, Any]) -> None:
+    """Park a letter as the release before migration 0012 did, which knows nothing of `checked`."""
+    with superuser.begin() as tx:
+        tx.execute(
+            text(
+                'INSERT INTO event_log.dead_letter (partition, "offset", entry, original_entry,'
+                " state, reason, traceback, attempts, parked_at, updated_at) VALUES (:partition,"
+                " '9' || lpad(:after, 40, '0'), :entry, :original, :state, :reason, :traceback, 1,"
+                " now(), now())"
+            ),
+            {"after": after, **values},
+        )
+
+
+def test_what_an_earlier_release_set_aside_of_a_deleted_account_is_purged(
+    harness: Harness, superuser: Engine
+) -> None:
+    swept(harness)
+    gone, peer = Person(harness, superuser), Person(harness, superuser)
+    late, answer = gone.sent(peer), peer.sent(gone, "an answer")
+    partition = harness.queue.partition_of(late)
+    gone.leave()
+    swept(harness)
+    harness.drain_all()
+    unreadable = late.encode().replace(b"message.sent.v1", b"message.sent.v99")
+    quoted = {"reason": f'"{SECRET}" is refused', "traceback": SECRET, "partition": partition}
+    kept = {"original": None, "state": "parked", **quoted, "reason": "-", "traceback": None}
+    as_parked_before(superuser, "1", {**kept, "entry": answer.encode()})
+    for number, (entry, original, state) in enumerate(
+        ((unreadable, late.encode(), "parked"), (late.encode()[:-9], None, "discarded")), 2
+    ):
+        values = {"entry": entry, "original": original, "state": state, **quoted}
+        as_parked_before(superuser, str(number), values)
+    assert text_left(superuser, SECRET) == ["event_log.dead_letter"]
+    swept(harness)
+    assert text_left(superuser, SECRET) == []
+    letters = query(
+        harness,
+        "SELECT entry, original_entry, reason, state FROM event_log.dead_letter"
+        ' WHERE "offset" LIKE \'9%\' ORDER BY "offset"',
+    )
+    assert bytes(letters[0].entry) == answer.encode()
+    # What can be read is decided on when it is retried; of the rest nothing may stay.
+    assert Envelope.decode(bytes(letters[1].original_entry)).id == late.id
+    assert bytes(letters[2].entry) == b'{"redacted":true}'
+    assert [letter.state for letter in letters] == ["parked", "parked", "discarded"]
+    assert query(harness, "SELECT FROM event_log.dead_letter WHERE NOT checked") == []
+    with superuser.begin() as tx:
+        tx.execute(text("DELETE FROM event_log.dead_letter WHERE \"offset\" LIKE '9%'"))
+
+
 def test_an_erasure_is_queued_again_after_redis_was_lost(
     harness: Harness, superuser: Engine
 ) -> None:

@@ -11,6 +11,9 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from events import holds
+from events.holds import Hold
+from runtime.clock import utc_now
 from runtime.ids import Partition
 from tests.projector.conftest import Harness
 from tests.projector.mischief import POISON, refusing
@@ -20,6 +23,7 @@ from tests.servers import Servers
 from workers.faults import classify
 from workers.poison_limit import FaultSettings
 from workers.projector import Projector
+from workers.segments import Segments
 
 
 @pytest.fixture
@@ -126,6 +130,44 @@ def test_a_database_that_fails_parks_nothing_and_is_waited_for(
     assert 0 < harness.queue._redis.pttl(f"bell:{partition}") <= 1_000
     assert projector.drain(partition).applied == 1
     assert pair.bodies() == ["later"]
+
+
+def held_in(harness: Harness, partition: Partition) -> list[Hold]:
+    with harness.engine.connect() as connection:
+        return [hold for hold in holds.held(connection) if hold.partition == partition]
+
+
+def test_an_event_that_takes_too_long_is_named_as_what_holds_its_partition(
+    harness: Harness, pair: Pair
+) -> None:
+    partition = harness.queue.partition_of(pair.sent())
+    projector = harness.projector()
+    segments = Segments(harness.queue, harness.engine, clock=utc_now)
+
+    def shown() -> float:
+        [held] = (
+            sample.value
+            for sample in segments.primary()
+            if sample.name == "messaging_held_partitions" and sample.labels == (str(partition),)
+        )
+        return held
+
+    # Behind the first batch: the event is found by halves, and alone.
+    harness.append(pair.sent("before"))
+    projector.drain(partition)
+    assert held_in(harness, partition) == []
+    for body in ("slow", "behind", "it"):
+        harness.append(pair.sent(body))
+    with failing(harness.engine, statement_timeout):
+        for _ in range(2):
+            with pytest.raises(DBAPIError):
+                projector.drain(partition)
+    [hold] = held_in(harness, partition)
+    assert hold.reason == "canceling statement due to statement timeout"
+    assert shown() == 1
+    projector.drain(partition)
+    assert pair.bodies() == ["before", "slow", "behind", "it"]
+    assert (held_in(harness, partition), shown()) == ([], 0)
 
 
 @pytest.fixture

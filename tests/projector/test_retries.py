@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event, text
 
-from events import checkpoints, parked
+from events import checkpoints, waiting
 from events.contracts.accounts import AccountDeleted
 from events.contracts.envelope import Envelope
 from events.contracts.messages import MessageDeleted, MessageEdited
@@ -286,7 +286,7 @@ def test_after_the_mend_all_is_as_if_nothing_had_happened(
     assert revisions(harness, scenario.people) == model.revisions
     with harness.engine.connect() as connection:
         partitions = map(Partition, range(SETTINGS.partitions))
-        parked_now = [row for p in partitions for row in parked.waiting(connection, p)]
+        parked_now = [row for p in partitions for row in waiting.waiting(connection, p)]
     assert not {key for row in parked_now for key in row.keys} & set(scenario.messages)
 
 

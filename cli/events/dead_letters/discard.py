@@ -12,9 +12,8 @@ from sqlalchemy import Engine
 from cli.events import connections
 from cli.events.dead_letters.choosing import chosen, selected
 from cli.events.running import counting, rate_option
-from events import checkpoints, parked
+from events import checkpoints, letters, parked
 from events.contracts.offsets import Offset
-from events.letters import all_letters
 from runtime.clock import utc_now
 from runtime.ids import Partition
 from workers.pace import Pace
@@ -40,8 +39,8 @@ def discard(*, dry_run: bool, rate: float | None, yes: bool, as_json: bool, **na
     engine = connections.reading(state)
     places: defaultdict[Partition, list[Offset]] = defaultdict(list)
     with connections.one_line(), engine.connect() as connection:
-        for letter in all_letters(connection, selected(connection, state, named)):
-            places[letter.place.partition].append(letter.place.offset)
+        for place in letters.places(connection, selected(connection, state, named)):
+            places[place.partition].append(place.offset)
     events = sum(map(len, places.values()))
     discarded = 0
     if events and not dry_run:
