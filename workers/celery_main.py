@@ -10,6 +10,7 @@ from events.celery_app import create_celery
 from runtime.clock import utc_now
 from runtime.exposition import serve
 from runtime.logging import configure
+from runtime.meters import begin
 from runtime.settings import BrokerSettings, QueueSettings, Reader, ServiceSettings
 from workers import alive
 from workers.context import WorkerContext
@@ -30,11 +31,16 @@ def create_app() -> Celery:
     context = WorkerContext(reader, queue, clock=utc_now)
     register(application, context)
     # A worker's process alone sends this signal: beat and Flower measure nothing.
-    signals.worker_init.connect(lambda **_: serve(reader, looks(context)), weak=False)
+    signals.worker_init.connect(lambda **_: _measure(reader, context), weak=False)
     alive_file = reader.path("MESSAGING_ALIVE_FILE")
     if alive_file is not None:
         alive.show(alive_file)
     return application
+
+
+def _measure(reader: Reader, context: WorkerContext) -> None:
+    begin("messaging_appends_total", "messaging_projection_retries_total")
+    serve(reader, looks(context))
 
 
 app = create_app()
