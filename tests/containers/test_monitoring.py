@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -132,6 +133,8 @@ def test_each_panel_of_the_dashboard_has_figures(project: Project, ask: Ask) -> 
     expressions = [
         target["expr"] for panel in board["panels"] for target in panel.get("targets", ())
     ]
+    # Canaries are off in tests: they count as entries of the queues.
+    expressions = [one for one in expressions if "canary" not in one]
     assert len(expressions) > 20
     use(project.served.url)
 
@@ -141,7 +144,9 @@ def test_each_panel_of_the_dashboard_has_figures(project: Project, ask: Ask) -> 
         return [expression for expression, answer in answers if not answer["result"]]
 
     # Growth is seen once Prometheus has asked twice.
-    wait_until(lambda: empty() == [], 120)
+    with suppress(AssertionError):
+        wait_until(lambda: not empty(), 120)
+    assert empty() == []
 
 
 def test_prometheus_is_shown_in_a_browser(
