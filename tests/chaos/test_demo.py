@@ -13,7 +13,7 @@ import pytest
 from cli.demo.command import SAMPLE
 from tests.running_stack import MESSAGING, RunningStack
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.chaos, pytest.mark.long, pytest.mark.timeout(480)]
 
 _MESSAGES = 4_000
 _VICTIMS = (

@@ -122,6 +122,7 @@ def test_up_at_once_after_a_killed_supervisor_waits_for_what_is_left(victim: Run
     assert _has_its_data(victim)
 
 
+@pytest.mark.long
 def test_up_after_everything_was_killed_comes_back_with_all_data(victim: RunningStack) -> None:
     supervisor = victim.supervisor_pid()
     os.kill(supervisor, signal.SIGKILL)
@@ -135,6 +136,7 @@ def test_up_after_everything_was_killed_comes_back_with_all_data(victim: Running
     assert _has_its_data(victim)
 
 
+@pytest.mark.long
 def test_a_removed_supervisor_socket_does_not_hide_the_stack_from_up(victim: RunningStack) -> None:
     (victim.state / victim.record["sockets"] / "supervisor.sock").unlink()
     victim.up()
@@ -171,9 +173,8 @@ def test_down_leaves_nothing_but_data_and_up_brings_it_back(victim: RunningStack
     assert _has_its_data(victim)
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGKILL]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_up_interrupted_anywhere_is_completed_by_the_next(number: signal.Signals) -> None:
     with stack_folder() as stack:
         for delay in (0.4, 0.8, 1.2, 1.6, 2.2, 3.0):
