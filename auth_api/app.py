@@ -12,6 +12,7 @@ from auth_api.services import Services
 from auth_api.settings import Settings
 from database.engines import create_engine_for
 from runtime import redis_client
+from runtime.meters import begin
 from runtime.revocations import RevocationList
 from runtime.settings import Reader
 from web.access_tokens import TokenVerifier
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1)  # type: ignore[method-assign]  # Flask's way
     configure_cookies(app, services.keys, issuer=issuer)
     app.extensions.update(services.attach())
+    begin("messaging_logins_total", "messaging_token_refreshes_total")
     for blueprint in (accounts.blueprint, sessions.blueprint, keys.blueprint):
         api.register_blueprint(blueprint)
     return app

@@ -25,6 +25,7 @@ from events.queue import EventQueue
 from runtime import redis_client
 from runtime.clock import utc_now
 from runtime.errors import UnavailableError
+from runtime.meters import begin
 from runtime.profiling import counted
 from runtime.revocations import RevocationList
 from runtime.settings import Reader
@@ -73,6 +74,7 @@ def create_app(settings: CommandSettings | None = None, *, guard: Guard | None =
         profile=settings.api.profile,
     )
     app.extensions[TOOLS] = tools
+    begin("messaging_appends_total")
     for blueprint in (messages, conversations, batch):
         api.register_blueprint(blueprint)
     _complete_document(api.spec.components)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from runtime.metric_names import CounterName, GaugeName, HistogramName, MetricName
@@ -24,6 +25,17 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _instruments: dict[MetricName, Any] = {}
 _making = threading.Lock()
 _children: dict[tuple[MetricName, tuple[str, ...]], Any] = {}
+
+
+def begin(*names: CounterName) -> None:
+    """Show counters at 0, for each of their labels' values, before anything is counted.
+
+    By that Prometheus sees their growth from the first time on, which an alert may be about.
+    """
+    for name in names:
+        values = CATALOGUE[name].values.values()
+        for labels in product(*values):
+            _child(name, labels)
 
 
 def count(name: CounterName, *labels: str, by: int = 1) -> None:

@@ -9,6 +9,7 @@ from runtime.clock import utc_now
 from runtime.errors import SettingsError
 from runtime.exposition import serve
 from runtime.logging import configure
+from runtime.meters import begin
 from runtime.settings import Reader
 from workers import alive
 from workers.context import WorkerContext
@@ -38,6 +39,7 @@ def _begin_worker(context: WorkerContext) -> None:
     except SettingsError as error:
         # Celery logs what a receiver of its signals raises, and goes on without.
         raise SystemExit(str(error)) from error
+    begin("messaging_appends_total", "messaging_projection_retries_total")
     serve(settings.metrics, looks(context))
 
 

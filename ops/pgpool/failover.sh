@@ -14,8 +14,7 @@ if [ -z "$chosen" ]; then
     say "no standby can take its place"
 else
     # Whatever happens from here on: the old primary takes no more writes.
-    appoint "$chosen" promoting
-    if promote "$chosen"; then
+    if appoint "$chosen" promoting && promote "$chosen"; then
         configure >pgpool.conf
         tell_pgpool HUP
         exit 0

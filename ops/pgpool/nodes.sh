@@ -50,22 +50,24 @@ is_being_promoted() {
     grep -q ' promoting$' $folder/leader
 }
 
-# appoint HOST [promoting]: notes for good which server is the primary.
+# appoint HOST [promoting]: notes for good which server is the primary; where that cannot be, as on a full
+# disk, what was noted before stays. (Where its caller looks at the outcome, set -e does not end it.)
 appoint() {
-    echo "$*" >$folder/leader.unfinished
-    chmod 644 $folder/leader.unfinished
-    sync $folder/leader.unfinished
-    mv $folder/leader.unfinished $folder/leader
-    sync $folder
+    echo "$*" >$folder/leader.unfinished &&
+        chmod 644 $folder/leader.unfinished &&
+        sync $folder/leader.unfinished &&
+        mv $folder/leader.unfinished $folder/leader &&
+        sync $folder
 }
 
 # Notes how far the primary has written; what is older than some minutes is forgotten.
 note_written() {
     written=$(ask "$(leader)" "SELECT pg_current_wal_lsn() - '0/0' WHERE NOT pg_is_in_recovery()") || return 0
     [ -n "$written" ] || return 0
-    { tail -n 60 $folder/written 2>/dev/null || true; } >$folder/written.unfinished
-    echo "$(date +%s) $(leader) $written" >>$folder/written.unfinished
-    mv $folder/written.unfinished $folder/written
+    {
+        { [ ! -e $folder/written ] || tail -n 60 $folder/written; } &&
+            echo "$(date +%s) $(leader) $written"
+    } >$folder/written.unfinished && mv $folder/written.unfinished $folder/written
 }
 
 # Prints how far a standby must have received to take the place of the server at host $1: to where that
@@ -111,7 +113,7 @@ promote() {
         [ "$(ask "$1" 'SELECT pg_promote(true, 60)')" = t ] || return 1
     fi
     ask "$1" "SELECT public.took_over($(slots_besides "$1"))" >/dev/null || return 1
-    appoint "$1"
+    appoint "$1" || return 1
     say "$1 is the primary"
 }
 

@@ -38,6 +38,7 @@ await_primary() {
             sh /ops/failover.sh "$(leader)" || true
             absent=0
         fi
+        [ $((absent % 10)) != 0 ] || say "waiting for $(leader) to take writes"
         absent=$((absent + 1))
         sleep 1
     done

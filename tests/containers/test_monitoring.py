@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -83,6 +87,66 @@ def test_every_alert_is_looked_after(ask: Ask) -> None:
 
     names = {rule["alert"] for group in _ALERTS["groups"] for rule in group["rules"]}
     wait_until(lambda: looked_after() == dict.fromkeys(names, "ok"), 60)
+
+
+def test_each_alert_fires_when_it_must(project: Project, prometheus: httpx.Client) -> None:
+    assert prometheus.get("-/ready").is_success
+    project.inside("prometheus", "promtool check config /tmp/messaging/prometheus.yml")
+    # The cases name the rules by their place in the repository.
+    cases = (ROOT / "tests/unit/alerts.yml").read_text(encoding="utf-8")
+    script = f"""
+        mkdir -p /tmp/rules/tests/unit /tmp/rules/ops/prometheus
+        cat /ops/alerts.yml >/tmp/rules/ops/prometheus/alerts.yml
+        cat >/tmp/rules/tests/unit/alerts.yml <<'END'
+{cases}
+END
+        promtool test rules /tmp/rules/tests/unit/alerts.yml
+    """
+    assert "SUCCESS" in project.inside("prometheus", script)
+
+
+def use(url: str) -> None:
+    """Do what makes each measure of the service count: log in, refresh, send, listen, read."""
+    person, other = (
+        {"username": f"panel{uuid4().hex[:10]}", "password": "correct horse battery"}
+        for _ in range(2)
+    )
+    with httpx.Client(base_url=url, timeout=60) as client:
+        for one in (person, other):
+            account = {**one, "email": f"{one['username']}@example.com"}
+            client.post("/auth/v1/register", json=account).raise_for_status()
+        token = client.post("/auth/v1/login", json=person).json()["access_token"]
+        csrf = {"X-CSRF-TOKEN": client.cookies["csrf_refresh_token"]}
+        client.post("/auth/v1/token", headers=csrf).raise_for_status()
+        headers = {"Authorization": f"Bearer {token}"}
+        with client.stream("GET", "/query/v1/stream", headers=headers) as stream:
+            message = {"to": other["username"], "body": "for the panels"}
+            accepted = client.post("/command/v1/messages", json=message, headers=headers)
+            shown = {**headers, "Consistency-Token": accepted.headers["Consistency-Token"]}
+            read = f"/query/v1/conversations/{other['username']}/messages"
+            client.get(read, headers=shown).raise_for_status()
+            next(line for line in stream.iter_lines() if "message.sent" in line)
+
+
+def test_each_panel_of_the_dashboard_has_figures(project: Project, ask: Ask) -> None:
+    board = json.loads((ROOT / "ops/grafana/messaging.json").read_text(encoding="utf-8"))
+    expressions = [
+        target["expr"] for panel in board["panels"] for target in panel.get("targets", ())
+    ]
+    # Canaries are off in tests: they count as entries of the queues.
+    expressions = [one for one in expressions if "canary" not in one]
+    assert len(expressions) > 20
+    use(project.served.url)
+
+    def empty() -> list[str]:
+        asked = (f"query?{urlencode({'query': expression})}" for expression in expressions)
+        answers = zip(expressions, map(ask, asked), strict=True)
+        return [expression for expression, answer in answers if not answer["result"]]
+
+    # Growth is seen once Prometheus has asked twice.
+    with suppress(AssertionError):
+        wait_until(lambda: not empty(), 120)
+    assert empty() == []
 
 
 def test_prometheus_is_shown_in_a_browser(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import httpx
+
 from tests.chaos.load import Load
-from tests.containers.project import FAILOVER_S, Project
+from tests.containers.project import FAILOVER_S, Node, Project
 from tests.containers.visitors import Visitors
 from tests.running_stack import wait_until
 
@@ -11,6 +13,7 @@ PRIMARY, REPLICA = "postgres-primary", "postgres-replica"
 # How many events the standby is to lack when it is promoted.
 _BEHIND = 500
 _PROMOTED_S = 4 * FAILOVER_S
+_NOBODY = Node(up=False, role="", state="")
 _EVENTS = "SELECT count(*) FROM event_log.event"
 
 
@@ -93,4 +96,51 @@ def test_a_primary_that_was_cut_off_steps_down_and_the_two_have_exchanged_roles(
     waits["the primary cut off for long"] = visitors.longest
     load.check()
     assert project.nodes()[PRIMARY].role == "primary"
+    wait_until(project.served.is_ready, 60)
+
+
+def start_pgpool(project: Project, failover_seconds: int) -> None:
+    """Start PGPool anew with another `MESSAGING_FAILOVER_SECONDS`; does not wait for it."""
+    order = ("docker", "compose", "up", "--detach", "--no-deps", "pgpool")
+    project.run(*order, environ={"MESSAGING_FAILOVER_SECONDS": str(failover_seconds)})
+
+
+def register(url: str, number: int) -> dict[str, str]:
+    """Make an account; return what it logs in with."""
+    credentials = {"username": f"exchange{number}", "password": "correct horse battery"}
+    account = {**credentials, "email": f"exchange{number}@example.com"}
+    httpx.post(f"{url}/auth/v1/register", json=account, timeout=60).raise_for_status()
+    return credentials
+
+
+def exchange(project: Project, old: str, new: str) -> None:
+    """Exchange the two as docs/runbooks/primary-lost.md says; PGPool promotes nobody after that."""
+    project.compose("stop", old)
+    assert project.leader() == old
+    start_pgpool(project, 1)
+    wait_until(lambda: project.nodes().get(new, _NOBODY).role == "primary", _PROMOTED_S)
+    assert project.leader() == new
+    start_pgpool(project, 0)
+    project.compose("start", old)
+    wait_until(lambda: project.follows(old), 90)
+
+
+def test_the_two_are_exchanged_on_purpose_and_back_where_nobody_is_promoted_by_itself(
+    project: Project, waits: dict[str, dict[str, float]]
+) -> None:
+    start_pgpool(project, 0)
+    wait_until(project.served.is_ready, 60)
+    load, visitors = Load(project.served, people=4), Visitors(project.served)
+    with load.running(), visitors.visiting():
+        for number, (old, new) in enumerate(((PRIMARY, REPLICA), (REPLICA, PRIMARY))):
+            load.await_progress()
+            # The moment before, so that the standby may lack it as yet.
+            credentials = register(project.served.url, number)
+            exchange(project, old, new)
+            visitors.await_answers()
+            login = f"{project.served.url}/auth/v1/login"
+            assert httpx.post(login, json=credentials, timeout=60).is_success
+    waits["the two Postgres exchanged on purpose"] = visitors.longest
+    load.check()
+    project.up("--no-deps", "pgpool")
     wait_until(project.served.is_ready, 60)

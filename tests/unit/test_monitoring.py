@@ -22,12 +22,16 @@ pytestmark = pytest.mark.unit
 _ROOT = Path(__file__).parents[2]
 _ALERTS = yaml.safe_load((_ROOT / "ops/prometheus/alerts.yml").read_text())
 _RULES: list[dict[str, Any]] = [rule for group in _ALERTS["groups"] for rule in group["rules"]]
+# For `promtool test rules`; the containers' tests run it as well, with Prometheus's own image.
+_CASES = _ROOT / "tests/unit/alerts.yml"
 _BOARD = json.loads((_ROOT / "ops/grafana/messaging.json").read_text())
 _PANELS = [panel for panel in _BOARD["panels"] if panel["type"] != "row"]
 # Of Prometheus itself, and of the machine's exporter: not ours to name.
 _OTHERS = {"up": {"job"}, "node_filesystem_avail_bytes": set(), "node_filesystem_size_bytes": set()}
 _OTHERS["node_filesystem_avail_bytes"] = {"fstype", "mountpoint"}
 _ADDED = {"instance", "job"}
+_COLUMNS = 24
+_UNITS_OF_GRAFANA = {"s", "short", "percentunit", "bytes", "ops", "reqps", "none"}
 _FUNCTIONS = {
     *("sum", "max", "min", "by", "on", "unless", "and", "or", "without", "ignoring"),
     *("rate", "increase", "delta", "histogram_quantile", "absent"),
@@ -117,9 +121,29 @@ def test_every_expression_is_well_formed(_title: str, expression: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="Prometheus's own tool is not here")
-def test_promtool_accepts_the_rules() -> None:
-    rules = _ROOT / "ops/prometheus/alerts.yml"
-    subprocess.run(["promtool", "check", "rules", str(rules)], check=True)
+def test_promtool_accepts_the_configuration_and_each_alert_fires_when_it_must(
+    tmp_path: Path,
+) -> None:
+    shutil.copy(_ROOT / "ops/prometheus/alerts.yml", tmp_path)
+    names = ("AUTH_API", "COMMAND_API", "QUERY_API", "QUERY_STREAM", "WORKER", "NODE")
+    values = dict.fromkeys(names, 'static_configs: [{targets: ["127.0.0.1:1"]}]')
+    configuration = tmp_path / "prometheus.yml"
+    configuration.write_text(templates.render("prometheus/prometheus.yml", values))
+    # It checks the rules that the configuration names as well.
+    for order in (["check", "config", str(configuration)], ["test", "rules", str(_CASES)]):
+        done = subprocess.run(["promtool", *order], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def test_for_each_alert_there_is_a_case_when_it_is_there_and_one_when_it_is_not() -> None:
+    cases = [
+        case
+        for test in yaml.safe_load(_CASES.read_text())["tests"]
+        for case in test["alert_rule_test"]
+    ]
+    names = {rule["alert"] for rule in _RULES}
+    assert {case["alertname"] for case in cases if case["exp_alerts"]} == names
+    assert {case["alertname"] for case in cases if not case["exp_alerts"]} == names
 
 
 @pytest.mark.parametrize("rule", _RULES, ids=[rule["alert"] for rule in _RULES])
@@ -149,10 +173,31 @@ def test_every_metric_is_on_the_dashboard_or_alerted_on() -> None:
     assert set(CATALOGUE) == named
 
 
-def test_panels_do_not_overlap() -> None:
-    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in _BOARD["panels"]]
-    assert len(set(places)) == len(places)
-    assert len({panel["id"] for panel in _BOARD["panels"]}) == len(places)
+def test_panels_do_not_overlap_and_have_ids_of_their_own() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in _BOARD["panels"]:
+        x, y, width, height = (panel["gridPos"][key] for key in "xywh")
+        assert x + width <= _COLUMNS
+        cells = {(x + column, y + row) for column in range(width) for row in range(height)}
+        assert not cells & taken, panel["title"]
+        taken |= cells
+    assert len({panel["id"] for panel in _BOARD["panels"]}) == len(_BOARD["panels"])
+
+
+@pytest.mark.parametrize("panel", _PANELS, ids=[panel["title"] for panel in _PANELS])
+def test_a_panel_has_what_grafana_needs_to_draw_it(panel: dict[str, Any]) -> None:
+    assert panel["type"] == "timeseries"
+    assert panel["title"]
+    assert panel["fieldConfig"]["defaults"]["unit"] in _UNITS_OF_GRAFANA
+    references = [target["refId"] for target in panel["targets"]]
+    assert references == list("ABCDEF"[: len(references)])
+    for target in panel["targets"]:
+        assert set(target) <= {"expr", "legendFormat", "refId"}
+        # A legend names labels that the expression leaves.
+        named = set(re.findall(r"\{\{\s*(\w+)\s*\}\}", target.get("legendFormat", "")))
+        outermost = re.findall(r"\bby \(([^)]*)\)", target["expr"])
+        kept = set(outermost[0].replace(" ", "").split(",")) if outermost else set()
+        assert named <= kept - {"le"}
 
 
 def test_prometheus_asks_every_service_that_measures() -> None:

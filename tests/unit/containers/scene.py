@@ -56,8 +56,10 @@ class Scene:
             "SERVERS": SERVERS,
             **environment,
         }
+        # What reads a device that has no end shall not take the machine with it.
+        bounded = f"ulimit -v 1000000\n{script}"
         return subprocess.run(
-            ["sh", "-euc", script], env=known, capture_output=True, text=True, check=False
+            ["sh", "-euc", bounded], env=known, capture_output=True, text=True, check=False
         )
 
     def at_home(self, text: str) -> str:

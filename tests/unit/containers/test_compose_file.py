@@ -87,6 +87,7 @@ def test_no_environment_holds_a_secret(name: str) -> None:
     [
         ("nginx", (*settings.ADDRESS, "MESSAGING_STREAM_HEARTBEAT", "MESSAGING_PUBLIC_URL")),
         ("redis", ("MESSAGING_REDIS_MEMORY",)),
+        ("waiting-room", ("MESSAGING_WAITING_SECONDS",)),
     ],
 )
 def test_a_server_learns_of_the_settings_that_it_reads(name: str, known: tuple[str, ...]) -> None:

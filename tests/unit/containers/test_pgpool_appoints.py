@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from tests.unit.containers.scene import OPS, Scene, write
 
+_RENDERED = ("LISTEN", "PORT", "ADMIN_PORT", "SOCKETS", "CHILDREN", "FAILOVER_COMMAND")
+_ENVIRONMENT = {"FAILOVER_SECONDS": "30", **dict.fromkeys(_RENDERED, "1")}
+_PATIENCE_S = 60
+
 
 def fail_over(scene: Scene, failed: str) -> subprocess.CompletedProcess[str]:
-    environment = {"FAILOVER_SECONDS": "30"}
-    for name in ("LISTEN", "PORT", "ADMIN_PORT", "SOCKETS", "CHILDREN", "FAILOVER_COMMAND"):
-        environment[name] = "1"
     text = scene.at_home((OPS / "pgpool/failover.sh").read_text())
-    return scene.run(f"set -- {failed}\n{text}", **environment)
+    return scene.run(f"set -- {failed}\n{text}", **_ENVIRONMENT)
 
 
 def leader(scene: Scene) -> str:
-    return (scene.folder / "leader").read_text().strip()
+    return text_of(scene.folder / "leader").strip()
+
+
+def text_of(path: Path) -> str:
+    """Return what a file holds; one that leads to a device would have no end."""
+    assert path.is_file()
+    return path.read_text()
 
 
 def a_standby(host: str, *, received: int) -> Mapping[str, str]:
@@ -73,25 +83,37 @@ def test_one_that_lacks_more_than_the_last_minute_is_left_to_an_operator(
     assert ("lacks more than the last 60 s" in done.stderr) is not promoted
 
 
-def appoint_first(scene: Scene) -> None:
+def run_function(scene: Scene, name: str, *, failover_s: int = 30) -> str:
+    """Run a function of `start.sh`, for nine rounds at most; return what it says."""
     text = scene.at_home((OPS / "pgpool/start.sh").read_text())
-    function = text[text.index("appoint_first() {") : text.index("\nappoint_first\n")]
-    nodes = scene.folder / "ops/nodes.sh"
+    function = re.search(rf"^{name}\(\) {{$.*?^}}$", text, re.MULTILINE | re.DOTALL)
+    assert function
+    failover = scene.at_home((OPS / "pgpool/failover.sh").read_text())
+    (scene.folder / "ops/failover.sh").write_text(failover)
     # Waiting costs no time here, and ends at some time.
-    write(scene.folder / "bin/sleep", "#!/bin/sh\n")
-    rounds = "rounds=0; say() { rounds=$((rounds + 1)); [ $rounds -lt 9 ] || exit 1; }"
-    scene.run(f". {nodes}\n{rounds}\n{function}\nappoint_first", FAILOVER_SECONDS="30")
+    waited = scene.folder / "waited"
+    sleep = f'#!/bin/sh\necho >>{waited}\n[ "$(wc -l <{waited})" -lt 9 ]\n'
+    write(scene.folder / "bin/sleep", sleep)
+    begin = f"cd {scene.folder}/run\n. {scene.folder}/ops/nodes.sh\n"
+    environment = {**_ENVIRONMENT, "FAILOVER_SECONDS": str(failover_s)}
+    return scene.run(f"{begin}{function[0]}\n{name}", **environment).stderr
+
+
+def fill_disk(*written: Path) -> None:
+    """Let nobody write to these files."""
+    for path in written:
+        path.symlink_to("/dev/full")
 
 
 def test_of_several_that_take_writes_the_latest_history_is_appointed(scene: Scene) -> None:
     scene.answers |= {"postgres-primary.writer": "1", "postgres-replica.writer": "2"}
-    appoint_first(scene)
+    run_function(scene, "appoint_first")
     assert leader(scene) == "postgres-replica"
 
 
 def test_where_the_appointment_and_the_primary_are_lost_a_standby_is_promoted(scene: Scene) -> None:
     scene.answers |= {**a_standby("postgres-replica", received=9)}
-    appoint_first(scene)
+    run_function(scene, "appoint_first", failover_s=3)
     assert leader(scene) == "postgres-replica promoting"
 
 
@@ -106,3 +128,80 @@ def test_where_no_standby_answers_the_primary_stays_the_primary(scene: Scene) ->
     scene.leader = "postgres-primary"
     assert fail_over(scene, "postgres-primary").returncode == 1
     assert leader(scene) == "postgres-primary"
+
+
+@pytest.mark.parametrize(("seconds", "leads"), [(0, "postgres-primary"), (3, "postgres-replica")])
+def test_when_it_starts_without_a_primary_it_waits_as_long_as_it_was_told(
+    scene: Scene, seconds: int, leads: str
+) -> None:
+    scene.leader = "postgres-primary"
+    scene.answers |= a_standby("postgres-replica", received=9)
+    said = run_function(scene, "await_primary", failover_s=seconds)
+    assert "waiting for postgres-primary to take writes" in said
+    assert leader(scene).split()[0] == leads
+    assert ("promoting postgres-replica" in said) is (seconds > 0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "flag"), [(0, "DISALLOW_TO_FAILOVER"), (9, "ALLOW_TO_FAILOVER")]
+)
+def test_pgpool_gives_up_the_primary_only_where_it_may_promote(
+    scene: Scene, seconds: int, flag: str
+) -> None:
+    scene.leader = "postgres-primary"
+    environment = {**_ENVIRONMENT, "FAILOVER_SECONDS": str(seconds)}
+    script = f". {scene.folder}/ops/render.sh\n. {scene.folder}/ops/nodes.sh\nconfigure"
+    written = scene.run(script, **environment).stdout
+    flags = re.findall(r"^backend_flag[0-9] = '(?:ALWAYS_PRIMARY\|)?(\w+)'$", written, re.MULTILINE)
+    assert flags == [flag, "ALLOW_TO_FAILOVER", "ALLOW_TO_FAILOVER"]
+
+
+def test_on_a_full_disk_it_goes_on_guarding_and_keeps_what_it_noted(scene: Scene) -> None:
+    scene.leader = "postgres-primary"
+    scene.answers["postgres-primary.recovery"] = "700"
+    noted = scene.folder / "written"
+    noted.write_text("1065 postgres-primary 600\n")
+    fill_disk(scene.folder / "written.unfinished")
+    (scene.folder / "run/pgpool_status").write_text("down\nup\nup\n")
+    # It stands for PGPool, which has given up the primary: somebody has to tell it.
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as pgpool:
+        (scene.folder / "run/pgpool.pid").write_text(f"{pgpool.pid}\n")
+        said = run_function(scene, "guard")
+        assert "PGPool has given up the primary: starting it anew" in said
+        assert pgpool.wait(_PATIENCE_S) == -signal.SIGINT
+    assert text_of(noted) == "1065 postgres-primary 600\n"
+
+
+def test_what_the_primary_has_written_is_noted_after_what_was(scene: Scene) -> None:
+    scene.leader = "postgres-primary"
+    scene.answers["postgres-primary.recovery"] = "700"
+    (scene.folder / "run/pgpool_status").write_text("up\nup\nup\n")
+    noted = scene.folder / "written"
+    noted.write_text("1065 postgres-primary 600\n")
+    run_function(scene, "guard")
+    assert [line.split()[1:] for line in noted.read_text().splitlines()] == [
+        ["postgres-primary", "600"],
+        ["postgres-primary", "700"],
+    ]
+
+
+def test_on_a_full_disk_an_appointment_stands_and_nobody_is_promoted(scene: Scene) -> None:
+    scene.leader = "postgres-primary"
+    scene.answers |= a_standby("postgres-replica", received=9)
+    fill_disk(scene.folder / "leader.unfinished")
+    done = fail_over(scene, "postgres-primary")
+    assert done.returncode == 1
+    assert "postgres-replica was not promoted" in done.stderr
+    assert leader(scene) == "postgres-primary"
+    asked = (scene.folder / "notes").read_text()
+    assert "pg_promote" not in asked
+
+
+def test_where_the_disk_is_full_after_a_promotion_it_stays_to_be_completed(scene: Scene) -> None:
+    scene.leader = "postgres-replica promoting"
+    scene.answers["postgres-replica.recovery"] = "f"
+    fill_disk(scene.folder / "leader.unfinished")
+    script = f". {scene.folder}/ops/nodes.sh\npromote postgres-replica || echo unfinished"
+    done = scene.run(script)
+    assert done.stdout == "unfinished\n"
+    assert leader(scene) == "postgres-replica promoting"

@@ -62,6 +62,19 @@ def test_what_is_measured_is_shown() -> None:
     assert "# HELP messaging_open_streams Event streams that are open." in exposed({}).decode()
 
 
+def test_a_counter_that_was_begun_is_shown_at_zero_for_each_of_its_values() -> None:
+    meters.begin("messaging_deliveries_total", "messaging_projection_retries_total")
+    meters.count("messaging_deliveries_total", "sweep")
+    meters.begin("messaging_deliveries_total")
+    page = exposed({}).decode()
+    shown = dict(
+        re.findall(r'^messaging_deliveries_total\{task="(\w+)"\} (\S+)$', page, re.MULTILINE)
+    )
+    assert set(shown) == set(CATALOGUE["messaging_deliveries_total"].values["task"])
+    assert float(shown["sweep"]) >= 1  # Beginning again takes nothing away.
+    assert re.search(r"^messaging_projection_retries_total \S+$", page, re.MULTILINE)
+
+
 def test_a_look_that_fails_leaves_the_others() -> None:
     def fails() -> list[Sample]:
         raise ConnectionError
