@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from cli import tails
+from cli.asking import confirm
 from cli.stack import Screen, schema
 from cli.tails import Decided
 from events.tail import Tail
@@ -92,7 +93,7 @@ def promote(*, planned: bool, give_up: bool, accept_loss: bool, yes: bool, as_js
         raise click.UsageError("--planned loses nothing: leave out --give-up and --accept-loss.")
     state = operating.existing(os.environ)
     if not yes:
-        click.confirm(_QUESTION, abort=True, err=True)
+        confirm(_QUESTION)
     seen = _Seen(tail=None)
     terms = Terms(
         planned=planned, give_up=give_up, check=_check(state, seen, accept_loss=accept_loss)
@@ -171,7 +172,7 @@ def rejoin(*, yes: bool, as_json: bool) -> None:
     """
     operating.existing(os.environ)
     if not yes:
-        click.confirm(_DISCARD, abort=True, err=True)
+        confirm(_DISCARD)
     console = Console(stderr=True, soft_wrap=True)
     with console.status("Rejoining") as spinner:
         done = rejoining.rejoin(os.environ, Screen(console, spinner))

@@ -12,6 +12,7 @@ from typing import IO, cast
 
 import click
 
+from cli.asking import confirm
 from cli.events import connections
 from cli.events.running import counting, rate_option
 from events import archive_file
@@ -52,7 +53,7 @@ def import_(file: str, *, rate: float | None, yes: bool, as_json: bool) -> None:
         header = _header_of(lines, partitions)
         if not yes:
             question = f"Restore {header.events:,} events of {header.made_at:%Y-%m-%d %H:%M} UTC?"
-            click.confirm(question, abort=True, err=True)
+            confirm(question)
         queue = connections.queue(state)
         with connections.one_line():
             again = prepare(engine, queue, header, clock=utc_now)

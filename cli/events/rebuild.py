@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from cli.asking import confirm
 from cli.events import connections
 from cli.events.running import rate_option, working
 from runtime.clock import utc_now
@@ -56,7 +57,7 @@ def rebuild(*, yes: bool, as_json: bool, **options: Any) -> None:
         _count(found, as_json=as_json)
         return
     if not yes and not options["no_swap"]:
-        click.confirm(_question(found, options), abort=True, err=True)
+        confirm(_question(found, options))
     with working(options["rate"], quiet=as_json) as (pace, _):
         if options["discard"]:
             _show_discarded(rebuilding.discard(found), as_json=as_json)

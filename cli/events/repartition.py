@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from sqlalchemy import Engine
 
+from cli.asking import confirm
 from cli.events import connections
 from cli.stack import Screen
 from database.engines import create_engine_for
@@ -39,7 +40,7 @@ def repartition(count: int, *, yes: bool, as_json: bool) -> None:
     """
     state = connections.stack()
     if not yes:
-        click.confirm(_QUESTION.format(count=count), abort=True, err=True)
+        confirm(_QUESTION.format(count=count))
     console = Console(stderr=True, soft_wrap=True)
     with console.status("Repartitioning") as spinner:
         moved = repartitioning.repartition(

@@ -9,6 +9,7 @@ import click
 import orjson
 from sqlalchemy import Engine
 
+from cli.asking import confirm
 from cli.events import connections
 from cli.events.dead_letters.choosing import one
 from cli.events.dead_letters.retry import Report, run, show
@@ -58,7 +59,7 @@ def edit(name: Place | UUID, *, file: str | None, no_retry: bool, yes: bool, as_
     )
     if not yes:
         question = f"Put the changed copy in the place of {letter.place}?"
-        click.confirm(question, abort=True, err=True)
+        confirm(question)
     writer = connections.writing(state)
     wanted = Change(
         partition=letter.place.partition,
