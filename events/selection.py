@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,12 +57,17 @@ class Selection:
             "since": self.since,
             "until": self.until,
             "types": list(self.types) or None,
-            "versions": [f"{name}.v%" for name in self.types],
+            "versions": [f"{_literal(name)}.v%" for name in self.types],
             "accounts": [str(account) for account in self.accounts] or None,
             "actors": [str(account) for account in self.actors] or None,
             "conversations": list(self.conversations) or None,
             "outcomes": list(self.outcomes) or None,
         }
+
+
+def _literal(words: str) -> str:
+    """Return a pattern of LIKE that stands for nothing but `words`."""
+    return re.sub(r"([\\%_])", r"\\\1", words)
 
 
 EVERYTHING = Selection()

@@ -9,18 +9,22 @@ from sqlalchemy import Engine
 
 from cli.events import connections
 from cli.events.filters import partition_of
+from cli.events.values import Words
 from events import pauses
 from local_stack.state import State
 from runtime.clock import utc_now
 from runtime.ids import Partition
 
-_WHICH = click.argument("which", metavar="PARTITION|all")
+_NAMED = "PARTITION|all"
+_WHICH = click.argument("which", metavar=_NAMED)
 _JSON = click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
 
 
 @click.command()
 @_WHICH
-@click.option("--reason", default="paused by an operator", show_default=True, help="Why.")
+@click.option(
+    "--reason", type=Words(), default="paused by an operator", show_default=True, help="Why."
+)
 @_JSON
 def pause(which: str, *, reason: str, as_json: bool) -> None:
     """Apply nothing more of a partition, or of all, until `resume`.
@@ -59,8 +63,10 @@ def _partitions(state: State, which: str) -> list[Partition]:
     if which == "all":
         return list(map(Partition, range(state.record.event_partitions)))
     if not which.isdecimal():
-        raise click.BadParameter(f"{which!r} is neither a partition's number nor all.")
-    return [partition_of(state, int(which))]
+        raise click.BadParameter(
+            f"{which!r} is neither a partition's number nor all.", param_hint=_NAMED
+        )
+    return [partition_of(state, int(which), _NAMED)]
 
 
 def _show(done: str, changed: set[Partition], engine: Engine, *, as_json: bool) -> None:

@@ -13,8 +13,8 @@ from cli.asking import confirm
 from cli.events import connections
 from cli.events.dead_letters.choosing import one
 from cli.events.dead_letters.retry import Report, run, show
-from cli.events.filters import Name
 from cli.events.running import counting
+from cli.events.values import Name
 from events import checkpoints, erasures, parked
 from events.changing import ChangeRefusedError, check_change
 from events.letters import Letter, LetterSelection

@@ -10,8 +10,9 @@ import click
 
 from cli.events import connections, shown
 from cli.events.dead_letters.choosing import one
-from cli.events.filters import Name, letter_filters, paged, selection
+from cli.events.filters import letter_filters, paged, selection
 from cli.events.tables import table
+from cli.events.values import Name, Words
 from events.letters import LetterSelection, State, letters
 from events.selection import Place
 from runtime.words import printable
@@ -19,7 +20,7 @@ from runtime.words import printable
 
 @click.command("list")
 @letter_filters
-@click.option("--reason", help="Whose reason holds this text.")
+@click.option("--reason", type=Words(), help="Whose reason holds this text.")
 @click.option(
     "--state",
     type=click.Choice(["parked", "retried", "discarded", "any"]),
