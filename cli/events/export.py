@@ -28,7 +28,7 @@ _PAGE = 2_000
 _COUNT = text("SELECT count(*) FROM event_log.event WHERE partition >= :first")
 
 
-@click.command()
+@click.command(short_help="Write the event log to a file, as CloudEvents.")
 @click.argument("file", metavar="FILE|-")
 @filters
 @rate_option
@@ -107,6 +107,8 @@ class _Writing:
             if self.chosen.partitions and partition not in self.chosen.partitions:
                 continue
             try:
+                # A filter may leave a partition nothing, at whose end to stop.
+                self.pace.check()
                 if self.header.complete:
                     self.out.write([archive.checkpoint_line(checkpoint, self.header)])
                 rows += self._write_events(partition)
