@@ -42,7 +42,7 @@ def backup(folder: Path, *, with_secrets: bool, as_json: bool) -> None:
         click.echo(f"Backed up to {folder}")
 
 
-@click.command()
+@click.command(short_help="Put a back-up in place of the stopped stack's data.")
 @click.argument("folder", type=_FOLDER)
 @click.option(
     "--only",

@@ -27,7 +27,7 @@ _QUESTION = "Make the standby the primary, and keep the old primary from coming 
 _DISCARD = "What only the replaced primary has is discarded. Go on?"
 
 
-@click.group(name="stack")
+@click.group(name="stack", short_help="Change the servers' roles; restart our processes.")
 def stack() -> None:
     """Change which server is the primary; restart our processes while people go on."""
 
@@ -191,7 +191,7 @@ def rejoin(*, yes: bool, as_json: bool) -> None:
         click.echo(f"A replaced primary is left in {path}: remove it once it is not needed.")
 
 
-@stack.command()
+@stack.command(short_help="Restart our processes one at a time; nobody is refused.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
 def restart(*, as_json: bool) -> None:
     """Restart APIs, workers, beat and Flower, one at a time, to run the code that is there now.

@@ -24,7 +24,14 @@ _OUTCOME = click.option(
     "--outcome", "--status", "outcomes", type=_OUTCOMES, multiple=True, help="What it became."
 )
 _TIME = "a time (UTC if without a zone), a date, or 90s, 15m, 2h, 7d ago."
-paged = click.option(
+_LIMIT = click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="A page's length.",
+)
+_AFTER = click.option(
     "--after", type=Behind(), default=BEGINNING, help="Behind this place: the next page."
 )
 
@@ -54,6 +61,11 @@ def letter_filters(function: F) -> F:
 def filters(function: F) -> F:
     """Add the options that select events; most may be given again, and all must be met."""
     return _added(_options("Accepted", Type(known=True)), _OUTCOME(function))
+
+
+def paged(function: F) -> F:
+    """Add the options that select a page."""
+    return _added((_LIMIT, _AFTER), function)
 
 
 def _added(options: Sequence[Callable[[F], F]], function: F) -> F:

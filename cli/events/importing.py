@@ -25,7 +25,7 @@ from workers.restoring import restore
 _TELL_EVERY = 1_000
 
 
-@click.command("import")
+@click.command("import", short_help="Restore an export into an empty service.")
 @click.argument("file", metavar="FILE|-")
 @rate_option
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -20,7 +20,7 @@ _WHICH = click.argument("which", metavar=_NAMED)
 _JSON = click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
 
 
-@click.command()
+@click.command(short_help="Stop applying a partition's events, or all.")
 @_WHICH
 @click.option(
     "--reason", type=Words(), default="paused by an operator", show_default=True, help="Why."
@@ -42,7 +42,7 @@ def pause(which: str, *, reason: str, as_json: bool) -> None:
     _show("paused", changed, engine, as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Apply a partition's events again, or all.")
 @_WHICH
 @_JSON
 def resume(which: str, *, as_json: bool) -> None:

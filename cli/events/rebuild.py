@@ -27,7 +27,7 @@ _ROLL_BACK = "Bring read_model_old up to date and put it in place of the live re
 _DISCARD = "Drop read_model_next and read_model_old, as far as they are there?"
 
 
-@click.command()
+@click.command(short_help="Make the read model anew from the log, and swap.")
 @click.option(
     "--jobs", type=click.IntRange(1, 16), default=2, show_default=True, help="Partitions at once."
 )

@@ -25,7 +25,7 @@ from workers import selecting
 _QUESTION = "Refuse commands until all events are moved to {count} partitions? Reads go on."
 
 
-@click.command()
+@click.command(short_help="Use more partitions from now on.")
 @click.argument("count", type=click.IntRange(min=2))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of a line.")

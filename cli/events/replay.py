@@ -16,7 +16,7 @@ from workers.replay import replay as replay_all
 from workers.verify import Verification
 
 
-@click.command()
+@click.command(short_help="Derive chosen conversations again from the log.")
 @filters
 @rate_option
 @click.option("--dry-run", is_flag=True, help="Only count what would change.")

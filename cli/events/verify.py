@@ -14,7 +14,7 @@ from workers.pace import Pace
 from workers.verify import Difference, Verification, Verified
 
 
-@click.command()
+@click.command(short_help="Compare the read model with the log, value by value.")
 @filters
 @rate_option
 @click.option("--show-text", is_flag=True, help="Show what people wrote, too.")

@@ -23,7 +23,7 @@ from workers.pace import Pace
 _AT_ONCE = 500
 
 
-@click.command()
+@click.command(short_help="Give parked events up for ever.")
 @chosen
 @click.option("--dry-run", is_flag=True, help="Only count what would be discarded.")
 @rate_option

@@ -25,7 +25,7 @@ from runtime.ids import AccountId
 from workers.retry_plan import held
 
 
-@click.command()
+@click.command(short_help="Change a parked event, and retry it.")
 @click.argument("name", type=Name())
 @click.option(
     "--file",

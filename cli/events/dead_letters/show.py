@@ -26,9 +26,9 @@ from runtime.words import printable
     type=click.Choice(["parked", "retried", "discarded", "any"]),
     default="parked",
     show_default=True,
+    help="What became of them.",
 )
 @click.option("--causes", is_flag=True, help="Not those that only wait behind another.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @paged
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of a table.")
 def list_(
@@ -62,7 +62,7 @@ def list_(
         click.echo(f"More: --after {following}")
 
 
-@click.command()
+@click.command(short_help="Show one dead letter, why and where it failed.")
 @click.argument("name", type=Name())
 @click.option("--show-text", is_flag=True, help="Show what people wrote.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON on one line.")
