@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, select, text
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select, text
 
 from database.models import LoggedEvent
 from events.contracts.offsets import START, Offset
@@ -141,6 +141,7 @@ _EVENTS = (
     .order_by(text('e.partition, e."offset"'))
     .limit(bindparam("limit"))
 )
+_COUNT = select(func.count()).select_from(_LOG).where(_FILTER)
 
 
 def events(
@@ -149,6 +150,11 @@ def events(
     """Return up to `limit` rows of the log behind `after`, by partition and offset."""
     values = {**selection.parameters(), **page_behind(after, limit)}
     return [Logged(**placed(row)) for row in connection.execute(_EVENTS, values).mappings()]
+
+
+def count(connection: Connection, selection: Selection) -> int:
+    """Return how many rows of the log are meant."""
+    return int(connection.execute(_COUNT, selection.parameters()).scalar_one())
 
 
 def conversations() -> Select[tuple[UUID | None]]:

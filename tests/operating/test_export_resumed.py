@@ -99,10 +99,14 @@ def test_a_selection_goes_on_by_its_filters(
     whole = events("export", "-", *filters).stdout.splitlines()
     file = tmp_path / "log.jsonl"
     stopped(file, *filters)
-    assert events("export", str(file), "--resume").exit_code == 0
+    told_of = {"file": str(file), "events": len(whole) - 2, "complete": False}
+    counted = told("export", str(file), "--resume", "--dry-run")
+    assert counted == {**told_of, "dry_run": True, "dead_letters": None}
+    assert not file.exists()
+    assert told("export", str(file), "--resume") == {**told_of, "dry_run": False, "dead_letters": 0}
     assert file.read_text().splitlines()[1:-1] == whole[1:-1]
-    ended = json.loads(file.read_text().splitlines()[-1])["data"]
-    assert ended["events"] == len(whole) - 2
+    begun, *_, ended = (json.loads(line)["data"] for line in file.read_text().splitlines())
+    assert begun["events"] == ended["events"] == len(whole) - 2
 
 
 def test_an_export_goes_on_with_its_own_alone(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -15,39 +16,29 @@ from cli.main import messaging
 pytestmark = pytest.mark.unit
 
 
-def groups(group: click.Group = messaging, *path: str) -> list[list[str]]:
-    found = [list(path)]
+def commands(group: click.Group = messaging, *path: str) -> Iterator[tuple[str, click.Command]]:
+    yield " ".join(path), group
     with click.Context(group) as context:
         for name in group.list_commands(context):
             command = group.get_command(context, name)
             assert command is not None
             if isinstance(command, click.Group):
-                found += groups(command, *path, name)
-    return found
+                yield from commands(command, *path, name)
+            else:
+                yield " ".join((*path, name)), command
 
 
-@pytest.mark.parametrize("path", groups(), ids=" ".join)
-def test_a_list_of_verbs_says_of_each_all_that_it_says(path: list[str]) -> None:
-    listed = CliRunner().invoke(messaging, [*path, "--help"]).stdout
-    _usage, *lines = listed.splitlines()
-    assert [line for line in lines if line.endswith("...")] == []
-
-
-def options(group: click.Group = messaging, *path: str) -> list[tuple[str, click.Option]]:
-    found = list[tuple[str, click.Option]]()
-    with click.Context(group) as context:
-        for name in group.list_commands(context):
-            command = group.get_command(context, name)
-            assert command is not None
-            words = " ".join((*path, name))
-            if isinstance(command, click.Group):
-                found += options(command, *path, name)
-            found += [(words, p) for p in command.params if isinstance(p, click.Option)]
-    return found
-
-
-def test_every_option_says_what_it_does() -> None:
-    assert [f"{words} {option.name}" for words, option in options() if not option.help] == []
+def test_every_verb_and_option_says_in_full_what_it_does() -> None:
+    cut_off, silent = list[str](), list[str]()
+    for name, command in commands():
+        if isinstance(command, click.Group):
+            _usage, *lines = (
+                CliRunner().invoke(messaging, [*name.split(), "--help"]).stdout.split("\n")
+            )
+            cut_off += [line for line in lines if line.endswith("...")]
+        options = (each for each in command.params if isinstance(each, click.Option))
+        silent += [f"{name} --{option.name}" for option in options if not option.help]
+    assert (cut_off, silent) == ([], [])
 
 
 def test_who_reads_no_further_gets_no_traceback() -> None:
