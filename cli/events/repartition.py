@@ -39,13 +39,13 @@ def repartition(count: int, *, yes: bool, as_json: bool) -> None:
     Exit code 0: done. 1: not done, or not confirmed. 2: wrong usage.
     """
     state = connections.stack()
+    steps = _steps(state, count)
     if not yes:
+        steps.check()
         confirm(_QUESTION.format(count=count))
     console = Console(stderr=True, soft_wrap=True)
     with console.status("Repartitioning") as spinner:
-        moved = repartitioning.repartition(
-            os.environ, count, Screen(console, spinner), steps=_steps(state, count)
-        )
+        moved = repartitioning.repartition(os.environ, count, Screen(console, spinner), steps=steps)
     if as_json:
         click.echo(json.dumps({"partitions": count, "events_moved": moved}))
     else:

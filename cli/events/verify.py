@@ -97,6 +97,9 @@ def _summarise(verified: Verified, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(counts))
         return
+    if not verified.conversations:
+        click.echo("No conversation is selected: nothing was compared.")
+        return
     of = f"{verified.conversations:,} conversations, {verified.events:,} events"
     if verified.is_clean:
         click.echo(f"All is as the log says: {of}.")
