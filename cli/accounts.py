@@ -6,6 +6,7 @@ import json
 
 import click
 
+from cli.asking import confirm
 from cli.events import connections
 from cli.events.filters import account_called
 from events import erasures
@@ -48,7 +49,7 @@ def delete(username: str, *, yes: bool, as_json: bool) -> None:
         if account_called(connection, username) is None:
             raise _unknown(username)
     if not yes:
-        click.confirm(f"Delete {username} and all that they wrote, for ever?", abort=True, err=True)
+        confirm(f"Delete {username} and all that they wrote, for ever?")
     with connections.one_line(), engine.begin() as transaction:
         order = erasures.order(transaction, username)
         if order is None:

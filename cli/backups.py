@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from cli.asking import confirm
 from cli.stack import Screen, schema
 from local_stack import backup as backups
 from local_stack import restore as restoring
@@ -41,7 +42,7 @@ def backup(folder: Path, *, with_secrets: bool, as_json: bool) -> None:
         click.echo(f"Backed up to {folder}")
 
 
-@click.command()
+@click.command(short_help="Put a back-up in place of the stopped stack's data.")
 @click.argument("folder", type=_FOLDER)
 @click.option(
     "--only",
@@ -65,7 +66,7 @@ def restore(
         parts.add(backups.SECRETS)
     if not yes:
         what = " and ".join(sorted(parts))
-        click.confirm(f"Replace {what} by the back-up in {folder}?", abort=True, err=True)
+        confirm(f"Replace {what} by the back-up in {folder}?")
     console = Console(stderr=True, soft_wrap=True)
     with console.status("Restoring") as spinner:
         done = restoring.restore(

@@ -72,7 +72,7 @@ def _certificates(folder: Path) -> Certificates:
     return Certificates(folder)
 
 
-@containers.command()
+@containers.command(short_help="Make roles and schemas at the primary.")
 def migrate() -> None:
     """Make roles and schemas at the primary, or bring them up to date; harmless to repeat.
 
@@ -90,7 +90,7 @@ def migrate() -> None:
     given.migrate(f"postgresql+psycopg2://{owner}:{password}@{host}:5432/{database_roles.DATABASE}")
 
 
-@containers.command("stack")
+@containers.command("stack", short_help="Print the stack file of a swarm.")
 @click.argument("signing_keys", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def print_stack(signing_keys: Path) -> None:
     """Print the stack file of a swarm for what `docker compose config` prints, given as JSON.

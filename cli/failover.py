@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from cli import tails
+from cli.asking import confirm
 from cli.stack import Screen, schema
 from cli.tails import Decided
 from events.tail import Tail
@@ -26,7 +27,7 @@ _QUESTION = "Make the standby the primary, and keep the old primary from coming 
 _DISCARD = "What only the replaced primary has is discarded. Go on?"
 
 
-@click.group(name="stack")
+@click.group(name="stack", short_help="Change the servers' roles; restart our processes.")
 def stack() -> None:
     """Change which server is the primary; restart our processes while people go on."""
 
@@ -92,7 +93,7 @@ def promote(*, planned: bool, give_up: bool, accept_loss: bool, yes: bool, as_js
         raise click.UsageError("--planned loses nothing: leave out --give-up and --accept-loss.")
     state = operating.existing(os.environ)
     if not yes:
-        click.confirm(_QUESTION, abort=True, err=True)
+        confirm(_QUESTION)
     seen = _Seen(tail=None)
     terms = Terms(
         planned=planned, give_up=give_up, check=_check(state, seen, accept_loss=accept_loss)
@@ -171,7 +172,7 @@ def rejoin(*, yes: bool, as_json: bool) -> None:
     """
     operating.existing(os.environ)
     if not yes:
-        click.confirm(_DISCARD, abort=True, err=True)
+        confirm(_DISCARD)
     console = Console(stderr=True, soft_wrap=True)
     with console.status("Rejoining") as spinner:
         done = rejoining.rejoin(os.environ, Screen(console, spinner))
@@ -190,7 +191,7 @@ def rejoin(*, yes: bool, as_json: bool) -> None:
         click.echo(f"A replaced primary is left in {path}: remove it once it is not needed.")
 
 
-@stack.command()
+@stack.command(short_help="Restart our processes one at a time; nobody is refused.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
 def restart(*, as_json: bool) -> None:
     """Restart APIs, workers, beat and Flower, one at a time, to run the code that is there now.

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
+# As a shell names who ends by SIGINT and SIGPIPE.
 INTERRUPTED = 130
+UNHEARD = 141
 
 
 class LazyGroup(click.Group):

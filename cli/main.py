@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
 import click
 
-from cli.lazy import INTERRUPTED, LazyGroup
+from cli.lazy import INTERRUPTED, UNHEARD, LazyGroup
 from local_stack.errors import explain
 from runtime.errors import MessagingError
 from runtime.words import printable
@@ -36,6 +37,20 @@ class _Messaging(LazyGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise click.exceptions.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # As `head` leaves us. Neither done nor failed: what was not told is not known.
+            _write_nowhere()
+            raise click.exceptions.Exit(UNHEARD) from None
+
+
+def _write_nowhere() -> None:
+    """Have what is still to be written at the end fail no more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
 
 
 @click.group(cls=_Messaging, verbs=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,10 +66,6 @@ def main() -> None:
     except MessagingError as error:
         click.echo(f"Error: {printable(str(error))}", err=True)
         sys.exit(1)
-    except BrokenPipeError:
-        # The reader of our output has had enough, as `head` does.
-        sys.stdout = None
-        sys.exit(0)
     except OSError as error:
         click.echo(f"Error: {explain(error)}", err=True)
         sys.exit(1)

@@ -100,7 +100,10 @@ class _Order:
         wanted = self.header.partitions if self.header.complete else 0
         short = self.header.complete and self.events != self.header.events
         if counts != (end.events, end.letters) or short or self.checkpoints != wanted:
-            raise ArchiveError(f"The export is damaged: it holds {counts}, names {end}.")
+            raise ArchiveError(
+                f"The export is damaged: it holds {self.events} events and {self.letters} dead"
+                f" letters, and was written with {end.events} and {end.letters}."
+            )
 
 
 def read(source: IO[bytes]) -> Iterator[Line]:
@@ -112,8 +115,8 @@ def read(source: IO[bytes]) -> Iterator[Line]:
     """
     summed = hashlib.sha256()
     order: _Order | None = None
-    for line in lines_of(source):
-        item = read_line(line)
+    for number, line in enumerate(lines_of(source), 1):
+        item = _item(line, number)
         if order is None:
             if not isinstance(item, Header):
                 raise ArchiveError("This is no export of an event log.")
@@ -129,6 +132,13 @@ def read(source: IO[bytes]) -> Iterator[Line]:
         summed.update(line)
         yield Line(item, len(line))
     raise ArchiveError("The export is cut off: its last line is missing.")
+
+
+def _item(line: bytes, number: int) -> Item:
+    try:
+        return read_line(line)
+    except ArchiveError as error:
+        raise ArchiveError(f"Line {number}: {error}") from error
 
 
 def lines_of(source: IO[bytes]) -> Iterator[bytes]:

@@ -21,6 +21,8 @@ from events.selection import Selection
 from runtime.clock import parse_rfc3339, rfc3339
 from runtime.ids import AccountId, ConversationId, Partition
 
+_DAMAGED = "What the stopped export has left is damaged: remove it."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped:
@@ -55,6 +57,14 @@ def read(source: IO[bytes]) -> Stopped:
     Raises:
         ArchiveError: It is none, or damaged.
     """
+    try:
+        return _read(source)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # The checksum tells of damage, but lines are counted before it is reached.
+        raise ArchiveError(_DAMAGED) from error
+
+
+def _read(source: IO[bytes]) -> Stopped:
     summed, before = hashlib.sha256(), b""
     first, counts = b"", dict[int, list[int]]()
     for line in lines_of(source):
@@ -67,7 +77,7 @@ def read(source: IO[bytes]) -> Stopped:
     if not isinstance(header, Header) or last.get("type") != STOPPED:
         raise ArchiveError("This is nothing that a stopped export has left.")
     if last["data"]["sha256"] != summed.hexdigest():
-        raise ArchiveError("What the stopped export has left is damaged: remove it.")
+        raise ArchiveError(_DAMAGED)
     partition = Partition(last["data"]["partition"])
     kept = [count for at, count in counts.items() if at < partition]
     return Stopped(
@@ -99,7 +109,7 @@ def _count(line: bytes, counts: dict[int, list[int]]) -> None:
 
 
 def _selection(filters: dict[str, Any]) -> Selection:
-    """Return the filters that `stop_line` wrote."""
+    """Return the filters that `stop` wrote."""
 
     def moment(name: str) -> Any:
         return parse_rfc3339(filters[name]) if name in filters else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, select, text
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select, text
 
 from database.models import LoggedEvent
 from events.contracts.offsets import START, Offset
@@ -56,12 +57,17 @@ class Selection:
             "since": self.since,
             "until": self.until,
             "types": list(self.types) or None,
-            "versions": [f"{name}.v%" for name in self.types],
+            "versions": [f"{_literal(name)}.v%" for name in self.types],
             "accounts": [str(account) for account in self.accounts] or None,
             "actors": [str(account) for account in self.actors] or None,
             "conversations": list(self.conversations) or None,
             "outcomes": list(self.outcomes) or None,
         }
+
+
+def _literal(words: str) -> str:
+    """Return a pattern of LIKE that stands for nothing but `words`."""
+    return re.sub(r"([\\%_])", r"\\\1", words)
 
 
 EVERYTHING = Selection()
@@ -135,6 +141,7 @@ _EVENTS = (
     .order_by(text('e.partition, e."offset"'))
     .limit(bindparam("limit"))
 )
+_COUNT = select(func.count()).select_from(_LOG).where(_FILTER)
 
 
 def events(
@@ -143,6 +150,11 @@ def events(
     """Return up to `limit` rows of the log behind `after`, by partition and offset."""
     values = {**selection.parameters(), **page_behind(after, limit)}
     return [Logged(**placed(row)) for row in connection.execute(_EVENTS, values).mappings()]
+
+
+def count(connection: Connection, selection: Selection) -> int:
+    """Return how many rows of the log are meant."""
+    return int(connection.execute(_COUNT, selection.parameters()).scalar_one())
 
 
 def conversations() -> Select[tuple[UUID | None]]:

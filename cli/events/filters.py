@@ -2,120 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, get_args
 from uuid import UUID
 
 import click
 from sqlalchemy import Connection, text
 
+from cli.events.values import Behind, Moment, Type
 from events.contracts.outcomes import Outcome
-from events.selection import BEGINNING, Place, Selection
+from events.selection import BEGINNING, Selection
 from local_stack.state import State
-from runtime.clock import utc_now
 from runtime.ids import AccountId, ConversationId, Partition
 
 F = TypeVar("F", bound=Callable[..., Any])
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ACCOUNT = text("SELECT id FROM identity.directory WHERE username = :username")
 
 
-class Moment(click.ParamType[datetime]):
-    """A time: RFC 3339, a date (UTC), or how long ago: 90s, 15m, 2h, 7d."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Read it."""
-        if isinstance(value, datetime):
-            return value
-        number, unit = value[:-1], value[-1:]
-        try:
-            if unit in _UNITS and number.isdecimal():
-                return utc_now() - timedelta(seconds=int(number) * _UNITS[unit])
-            moment = datetime.fromisoformat(value)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither 2026-01-31T12:00:00Z nor 90s, 15m, 2h, 7d", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-class Name(click.ParamType["Place | UUID"]):
-    """A dead letter: its place, or its event's id."""
-
-    name = "name"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Place | UUID:
-        """Read it."""
-        if not isinstance(value, str):
-            return value  # type: ignore[no-any-return]  # read already
-        try:
-            return Place.parse(value) if "/" in value else UUID(value)
-        except ValueError:
-            self.fail(
-                f"{value!r} is neither a place like 3/1771234567890-0 nor an event's id", param, ctx
-            )
-
-
-class Behind(click.ParamType[Place]):
-    """A place, behind which a page begins."""
-
-    name = "place"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Place:
-        """Read it."""
-        try:
-            return value if isinstance(value, Place) else Place.parse(value)
-        except ValueError:
-            self.fail(f"{value!r} is no place like 3/1771234567890-0", param, ctx)
-
-
 _OUTCOMES = click.Choice(list(get_args(Outcome)))
-_OPTIONS = (
-    click.option("--partition", "partitions", type=click.IntRange(0), multiple=True),
-    click.option("--since", type=Moment(), help="Not before: RFC 3339, or 90s, 15m, 2h, 7d ago."),
-    click.option("--until", type=Moment(), help="Before."),
-    click.option("--type", "types", multiple=True, help="message.sent, or message.sent.v1."),
-    click.option("--account", "accounts", multiple=True, help="By or to it: a username or an id."),
-    click.option("--actor", "actors", multiple=True, help="By it: quick, however long the log is."),
-    click.option("--conversation", "conversations", type=click.UUID, multiple=True),
-)
 _OUTCOME = click.option(
     "--outcome", "--status", "outcomes", type=_OUTCOMES, multiple=True, help="What it became."
 )
-paged = click.option(
+_TIME = "a time (UTC if without a zone), a date, or 90s, 15m, 2h, 7d ago."
+_LIMIT = click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="A page's length.",
+)
+_AFTER = click.option(
     "--after", type=Behind(), default=BEGINNING, help="Behind this place: the next page."
 )
 
 
+def _options(what: str, kind: Type) -> tuple[Callable[[F], F], ...]:
+    """Return the options but for the outcome, for times at which `what` was done."""
+    return (
+        click.option(
+            "--partition", "partitions", type=click.IntRange(0), multiple=True, help="Of this one."
+        ),
+        click.option("--since", type=Moment(), help=f"{what} then or later: {_TIME}"),
+        click.option("--until", type=Moment(), help=f"{what} before."),
+        click.option("--type", "types", type=kind, multiple=True, help="message.sent, or with .v1"),
+        click.option("--account", "accounts", multiple=True, help="By or to it: username or id."),
+        click.option("--actor", "actors", multiple=True, help="By it; quick if the log is long."),
+        click.option(
+            "--conversation", "conversations", type=click.UUID, multiple=True, help="By its id."
+        ),
+    )
+
+
 def letter_filters(function: F) -> F:
-    """Add the options that select events, without their outcome; most may be given again."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    """Add the options that select dead letters; most may be given again."""
+    return _added(_options("Parked", Type(known=False)), function)
 
 
 def filters(function: F) -> F:
     """Add the options that select events; most may be given again, and all must be met."""
-    return letter_filters(_OUTCOME(function))
+    return _added(_options("Accepted", Type(known=True)), _OUTCOME(function))
+
+
+def paged(function: F) -> F:
+    """Add the options that select a page."""
+    return _added((_LIMIT, _AFTER), function)
+
+
+def _added(options: Sequence[Callable[[F], F]], function: F) -> F:
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def selection(connection: Connection, state: State, named: dict[str, Any]) -> Selection:
     """Return what the options `named` select in the stack of `state`.
 
     Raises:
-        click.BadParameter: There is no such account or partition.
+        click.BadParameter: There is no such account or partition, or no such span of time.
     """
+    since, until = named["since"], named["until"]
+    if since and until and since >= until:
+        raise click.BadParameter("it must be later than --since.", param_hint="--until")
     return Selection(
-        partitions=tuple(partition_of(state, number) for number in named["partitions"]),
-        since=named["since"],
-        until=named["until"],
+        partitions=tuple(
+            partition_of(state, number, "--partition") for number in named["partitions"]
+        ),
+        since=since,
+        until=until,
         types=named["types"],
         accounts=tuple(account_of(connection, each, "--account") for each in named["accounts"]),
         actors=tuple(account_of(connection, each, "--actor") for each in named["actors"]),
@@ -124,15 +97,17 @@ def selection(connection: Connection, state: State, named: dict[str, Any]) -> Se
     )
 
 
-def partition_of(state: State, number: int) -> Partition:
-    """Return the partition of this number.
+def partition_of(state: State, number: int, option: str) -> Partition:
+    """Return the partition of this number, which `option` gave.
 
     Raises:
         click.BadParameter: The stack has none.
     """
     count = state.record.event_partitions
     if number not in range(count):
-        raise click.BadParameter(f"there is no partition {number}: they are 0 to {count - 1}.")
+        raise click.BadParameter(
+            f"there is no partition {number}: they are 0 to {count - 1}.", param_hint=option
+        )
     return Partition(number)
 
 

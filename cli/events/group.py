@@ -22,9 +22,12 @@ _VERBS = {
 }
 
 
-@click.group(cls=LazyGroup, verbs=_VERBS)
+@click.group(
+    cls=LazyGroup, verbs=_VERBS, short_help="Look after event queues, event log and dead letters."
+)
 def events() -> None:
     """Look after the event queues, the event log and the dead letters.
 
-    Exit codes: 0 done; 1 failed, or something is left; 2 wrong usage; 130 interrupted.
+    Exit codes: 0 done; 1 failed, or something is left; 2 wrong usage; 130 interrupted;
+    141 whoever read the output went away.
     """

@@ -12,6 +12,7 @@ from typing import IO, cast
 
 import click
 
+from cli.asking import confirm
 from cli.events import connections
 from cli.events.running import counting, rate_option
 from events import archive_file
@@ -24,7 +25,7 @@ from workers.restoring import restore
 _TELL_EVERY = 1_000
 
 
-@click.command("import")
+@click.command("import", short_help="Restore an export into an empty service.")
 @click.argument("file", metavar="FILE|-")
 @rate_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -52,7 +53,7 @@ def import_(file: str, *, rate: float | None, yes: bool, as_json: bool) -> None:
         header = _header_of(lines, partitions)
         if not yes:
             question = f"Restore {header.events:,} events of {header.made_at:%Y-%m-%d %H:%M} UTC?"
-            click.confirm(question, abort=True, err=True)
+            confirm(question)
         queue = connections.queue(state)
         with connections.one_line():
             again = prepare(engine, queue, header, clock=utc_now)

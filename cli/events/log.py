@@ -13,9 +13,8 @@ from cli.events.tables import table
 from events.selection import Place, events
 
 
-@click.command()
+@click.command(short_help="Show what became of each event, a page at a time.")
 @filters
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @paged
 @click.option("--show-text", is_flag=True, help="Show what people wrote.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of a table.")

@@ -27,7 +27,7 @@ _STANDBYS = text("SELECT name, state, lag_bytes, lag_seconds FROM public.standby
 _EVERY_S = 2.0
 
 
-@click.command()
+@click.command(short_help="Show how far each partition and each standby is.")
 @click.option("--watch", is_flag=True, help="Show it again every 2 seconds until Ctrl-C.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON, with --watch a line each time.")
 def queues(*, watch: bool, as_json: bool) -> None:

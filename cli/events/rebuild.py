@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from cli.asking import confirm
 from cli.events import connections
 from cli.events.running import rate_option, working
 from runtime.clock import utc_now
@@ -26,7 +27,7 @@ _ROLL_BACK = "Bring read_model_old up to date and put it in place of the live re
 _DISCARD = "Drop read_model_next and read_model_old, as far as they are there?"
 
 
-@click.command()
+@click.command(short_help="Make the read model anew from the log, and swap.")
 @click.option(
     "--jobs", type=click.IntRange(1, 16), default=2, show_default=True, help="Partitions at once."
 )
@@ -56,7 +57,7 @@ def rebuild(*, yes: bool, as_json: bool, **options: Any) -> None:
         _count(found, as_json=as_json)
         return
     if not yes and not options["no_swap"]:
-        click.confirm(_question(found, options), abort=True, err=True)
+        confirm(_question(found, options))
     with working(options["rate"], quiet=as_json) as (pace, _):
         if options["discard"]:
             _show_discarded(rebuilding.discard(found), as_json=as_json)

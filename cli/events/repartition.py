@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from sqlalchemy import Engine
 
+from cli.asking import confirm
 from cli.events import connections
 from cli.stack import Screen
 from database.engines import create_engine_for
@@ -24,7 +25,7 @@ from workers import selecting
 _QUESTION = "Refuse commands until all events are moved to {count} partitions? Reads go on."
 
 
-@click.command()
+@click.command(short_help="Use more partitions from now on.")
 @click.argument("count", type=click.IntRange(min=2))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of a line.")
@@ -38,13 +39,13 @@ def repartition(count: int, *, yes: bool, as_json: bool) -> None:
     Exit code 0: done. 1: not done, or not confirmed. 2: wrong usage.
     """
     state = connections.stack()
+    steps = _steps(state, count)
     if not yes:
-        click.confirm(_QUESTION.format(count=count), abort=True, err=True)
+        steps.check()
+        confirm(_QUESTION.format(count=count))
     console = Console(stderr=True, soft_wrap=True)
     with console.status("Repartitioning") as spinner:
-        moved = repartitioning.repartition(
-            os.environ, count, Screen(console, spinner), steps=_steps(state, count)
-        )
+        moved = repartitioning.repartition(os.environ, count, Screen(console, spinner), steps=steps)
     if as_json:
         click.echo(json.dumps({"partitions": count, "events_moved": moved}))
     else:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from cli.asking import confirm
 from cli.events import connections
 from cli.events.filters import filters, selection
 from cli.events.running import rate_option, working
@@ -15,7 +16,7 @@ from workers.replay import replay as replay_all
 from workers.verify import Verification
 
 
-@click.command()
+@click.command(short_help="Derive chosen conversations again from the log.")
 @filters
 @rate_option
 @click.option("--dry-run", is_flag=True, help="Only count what would change.")
@@ -37,11 +38,9 @@ def replay(*, rate: float | None, dry_run: bool, yes: bool, as_json: bool, **nam
         verification = Verification(found.operator, selection(connection, state, named))
     if not dry_run and not yes:
         chosen = verification.count()
-        click.confirm(
+        confirm(
             f"Derive {chosen.conversations:,} conversations again from {chosen.events:,} events,"
             " and overwrite what is stored otherwise?",
-            abort=True,
-            err=True,
         )
     with working(rate, quiet=as_json) as (pace, screen):
         screen.step("Comparing" if dry_run else "Replaying")

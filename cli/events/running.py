@@ -13,12 +13,11 @@ from rich.progress import Progress
 
 from cli.bars import columns
 from cli.events import connections
+from cli.events.values import Rate
 from cli.lazy import INTERRUPTED
 from workers.pace import InterruptedWorkError, Pace
 
-rate_option = click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second at most."
-)
+rate_option = click.option("--rate", type=Rate(), help="Events a second at most.")
 
 
 class WorkScreen:

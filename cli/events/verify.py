@@ -14,7 +14,7 @@ from workers.pace import Pace
 from workers.verify import Difference, Verification, Verified
 
 
-@click.command()
+@click.command(short_help="Compare the read model with the log, value by value.")
 @filters
 @rate_option
 @click.option("--show-text", is_flag=True, help="Show what people wrote, too.")
@@ -96,6 +96,9 @@ def _summarise(verified: Verified, *, as_json: bool) -> None:
     }
     if as_json:
         click.echo(json.dumps(counts))
+        return
+    if not verified.conversations:
+        click.echo("No conversation is selected: nothing was compared.")
         return
     of = f"{verified.conversations:,} conversations, {verified.events:,} events"
     if verified.is_clean:

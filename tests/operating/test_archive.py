@@ -478,6 +478,9 @@ def test_an_interrupted_import_goes_on_where_it_was(
     assert len(known) == SETTINGS.partitions
     assert all(one.reason.startswith("import of export") for one in known)
     assert {one.by for one in known} == {"import"}
+    refused = events("resume", "all")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "an import that is not complete" in str(refused.exception)
     done = told("import", str(file), "--yes")
     assert done["resumed"]
     assert done["restored_before"] > 0

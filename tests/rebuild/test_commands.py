@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
@@ -59,6 +60,11 @@ def test_verify_exits_with_0_when_all_is_right(state: State) -> None:
     result = events("verify")
     assert result.exit_code == 0, result.output
     assert result.stdout == "All is as the log says: 3 conversations, 10 events.\n"
+    nobody = events("verify", "--conversation", str(uuid4()))
+    assert (nobody.exit_code, nobody.stdout) == (
+        0,
+        "No conversation is selected: nothing was compared.\n",
+    )
 
 
 def test_verify_names_each_value_that_differs_but_not_what_people_wrote(

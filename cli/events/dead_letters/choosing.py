@@ -8,7 +8,8 @@ from uuid import UUID
 import click
 from sqlalchemy import Connection
 
-from cli.events.filters import F, Name, letter_filters, selection
+from cli.events.filters import F, letter_filters, selection
+from cli.events.values import Name, Words
 from events.letters import Letter, LetterSelection, State, letters
 from events.selection import EVERYTHING, Place
 from local_stack.state import State as Stack
@@ -16,7 +17,7 @@ from runtime.errors import MessagingError
 
 T = TypeVar("T")
 _NAMES = click.argument("names", metavar="[NAME]...", type=Name(), nargs=-1)
-_REASON = click.option("--reason", help="Whose reason holds this text.")
+_REASON = click.option("--reason", type=Words(), help="Whose reason holds this text.")
 _ALL = click.option("everything", "--all", is_flag=True, help="All that are parked.")
 
 

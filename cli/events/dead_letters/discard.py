@@ -9,6 +9,7 @@ from typing import Any
 import click
 from sqlalchemy import Engine
 
+from cli.asking import confirm
 from cli.events import connections
 from cli.events.dead_letters.choosing import chosen, selected
 from cli.events.running import counting, rate_option
@@ -21,7 +22,7 @@ from workers.pace import Pace
 _AT_ONCE = 500
 
 
-@click.command()
+@click.command(short_help="Give parked events up for ever.")
 @chosen
 @click.option("--dry-run", is_flag=True, help="Only count what would be discarded.")
 @rate_option
@@ -45,7 +46,7 @@ def discard(*, dry_run: bool, rate: float | None, yes: bool, as_json: bool, **na
     discarded = 0
     if events and not dry_run:
         if not yes:
-            click.confirm(f"Give up {events:,} events for ever?", abort=True, err=True)
+            confirm(f"Give up {events:,} events for ever?")
         with counting("Discarding", events, rate=rate, quiet=as_json) as pace:
             discarded = _discard(connections.writing(state), places, pace)
     if as_json:

@@ -9,11 +9,12 @@ import click
 import orjson
 from sqlalchemy import Engine
 
+from cli.asking import confirm
 from cli.events import connections
 from cli.events.dead_letters.choosing import one
 from cli.events.dead_letters.retry import Report, run, show
-from cli.events.filters import Name
 from cli.events.running import counting
+from cli.events.values import Name
 from events import checkpoints, erasures, parked
 from events.changing import ChangeRefusedError, check_change
 from events.letters import Letter, LetterSelection
@@ -24,7 +25,7 @@ from runtime.ids import AccountId
 from workers.retry_plan import held
 
 
-@click.command()
+@click.command(short_help="Change a parked event, and retry it.")
 @click.argument("name", type=Name())
 @click.option(
     "--file",
@@ -58,7 +59,7 @@ def edit(name: Place | UUID, *, file: str | None, no_retry: bool, yes: bool, as_
     )
     if not yes:
         question = f"Put the changed copy in the place of {letter.place}?"
-        click.confirm(question, abort=True, err=True)
+        confirm(question)
     writer = connections.writing(state)
     wanted = Change(
         partition=letter.place.partition,

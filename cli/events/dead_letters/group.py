@@ -16,7 +16,12 @@ _VERBS = {
 }
 
 
-@click.group("dead-letters", cls=LazyGroup, verbs=_VERBS)
+@click.group(
+    "dead-letters",
+    cls=LazyGroup,
+    verbs=_VERBS,
+    short_help="Look after events that could not be applied.",
+)
 def dead_letters() -> None:
     """See, retry, change or give up events that could not be applied; set one aside.
 

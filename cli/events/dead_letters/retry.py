@@ -38,7 +38,7 @@ class Report:
         return max(0, self.events - self.applied - self.rejected)
 
 
-@click.command()
+@click.command(short_help="Apply parked events again, in order.")
 @chosen
 @click.option("--dry-run", is_flag=True, help="Only count what would be retried.")
 @rate_option

@@ -10,8 +10,9 @@ import click
 
 from cli.events import connections, shown
 from cli.events.dead_letters.choosing import one
-from cli.events.filters import Name, letter_filters, paged, selection
+from cli.events.filters import letter_filters, paged, selection
 from cli.events.tables import table
+from cli.events.values import Name, Words
 from events.letters import LetterSelection, State, letters
 from events.selection import Place
 from runtime.words import printable
@@ -19,15 +20,15 @@ from runtime.words import printable
 
 @click.command("list")
 @letter_filters
-@click.option("--reason", help="Whose reason holds this text.")
+@click.option("--reason", type=Words(), help="Whose reason holds this text.")
 @click.option(
     "--state",
     type=click.Choice(["parked", "retried", "discarded", "any"]),
     default="parked",
     show_default=True,
+    help="What became of them.",
 )
 @click.option("--causes", is_flag=True, help="Not those that only wait behind another.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @paged
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of a table.")
 def list_(
@@ -61,7 +62,7 @@ def list_(
         click.echo(f"More: --after {following}")
 
 
-@click.command()
+@click.command(short_help="Show one dead letter, why and where it failed.")
 @click.argument("name", type=Name())
 @click.option("--show-text", is_flag=True, help="Show what people wrote.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON on one line.")
