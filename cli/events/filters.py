@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 from sqlalchemy import Connection, text
 
-from cli.events.values import Behind, Moment, Type
+from cli.events.values import At, Moment, Type
 from events.contracts.outcomes import Outcome
 from events.selection import BEGINNING, Selection
 from local_stack.state import State
@@ -32,7 +32,7 @@ _LIMIT = click.option(
     help="A page's length.",
 )
 _AFTER = click.option(
-    "--after", type=Behind(), default=BEGINNING, help="Behind this place: the next page."
+    "--after", type=At(), default=BEGINNING, help="Behind this place: the next page."
 )
 
 

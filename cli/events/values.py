@@ -61,8 +61,8 @@ class Name(click.ParamType["Place | UUID"]):
             )
 
 
-class Behind(click.ParamType[Place]):
-    """A place, behind which a page begins."""
+class At(click.ParamType[Place]):
+    """A place: of an event, or behind which a page begins."""
 
     name = "place"
 

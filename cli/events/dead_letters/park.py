@@ -8,8 +8,10 @@ from typing import Any
 import click
 from sqlalchemy import Engine
 
+from cli.asking import confirm
 from cli.events import connections
-from cli.events.filters import Behind, partition_of
+from cli.events.filters import partition_of
+from cli.events.values import At, Words
 from events import checkpoints
 from events.contracts.envelope import attributes_of
 from events.entries import Entry
@@ -21,8 +23,10 @@ from workers.by_hand import check_next, next_entry, set_aside
 
 
 @click.command()
-@click.argument("place", type=Behind())
-@click.option("--reason", default="set aside by an operator", show_default=True, help="Why.")
+@click.argument("place", type=At())
+@click.option(
+    "--reason", type=Words(), default="set aside by an operator", show_default=True, help="Why."
+)
 @click.option("--dry-run", is_flag=True, help="Only show what would be parked.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
@@ -35,14 +39,14 @@ def park(place: Place, *, reason: str, dry_run: bool, yes: bool, as_json: bool) 
     Exit code 0: done. 1: it is not the next event, not confirmed, or something is away.
     """
     state = connections.stack()
-    partition_of(state, place.partition)
+    partition_of(state, place.partition, "PLACE")
     engine, queue = connections.reading(state), connections.queue(state)
     found = _described(place, _next(engine, queue, place))
     parked = False
     if not dry_run:
         if not yes:
             question = f"Set {place} aside, {found['type']} of {found['conversation_id']}?"
-            click.confirm(printable(question), abort=True, err=True)
+            confirm(printable(question))
         with connections.one_line():
             writer = connections.writing(state)
             parked = set_aside(writer, queue, place, reason=reason, clock=utc_now)
