@@ -77,10 +77,17 @@ class Letter:
 
 # To whom a parked event was sent stands in its entry alone. Of an entry without a row in the log
 # only its bytes can tell of what type it is, and whose.
-_SELECTED = """
+_LETTERS = text(
+    """
+    SELECT d.partition, d."offset", d.event_id, d.conversation_id, e.type, e.actor_id, d.state,
+        d.reason, d.attempts, d.parked_at, d.updated_at,
+        CASE WHEN :whole THEN d.traceback END AS traceback,
+        CASE WHEN :whole THEN d.entry END AS entry,
+        CASE WHEN :whole THEN d.original_entry END AS original_entry
     FROM event_log.dead_letter AS d
     LEFT JOIN event_log.event AS e ON e.partition = d.partition AND e."offset" = d."offset"
-    WHERE (CAST(:partitions AS int[]) IS NULL OR d.partition = ANY(CAST(:partitions AS int[])))
+    WHERE (d.partition, d."offset") > (:partition, :offset)
+        AND (CAST(:partitions AS int[]) IS NULL OR d.partition = ANY(CAST(:partitions AS int[])))
         AND (CAST(:since AS timestamptz) IS NULL OR d.parked_at >= :since)
         AND (CAST(:until AS timestamptz) IS NULL OR d.parked_at < :until)
         AND (CAST(:state AS text) IS NULL OR d.state = :state)
@@ -104,30 +111,24 @@ _SELECTED = """
         AND (NOT :causes OR d.attempts > 0)
         AND (NOT :named OR d.event_id = ANY(CAST(:ids AS uuid[]))
             OR (d.partition || '/' || d."offset") = ANY(CAST(:places AS text[])))
-"""
-_LETTERS = text(
-    f"""
-    SELECT d.partition, d."offset", d.event_id, d.conversation_id, e.type, e.actor_id, d.state,
-        d.reason, d.traceback, d.attempts, d.parked_at, d.updated_at, d.entry, d.original_entry
-    {_SELECTED} AND (d.partition, d."offset") > (:partition, :offset)
-    ORDER BY d.partition, d."offset" LIMIT :limit
+    ORDER BY d.partition, d."offset" LIMIT CAST(:limit AS int8)
     """
 )
-_PLACES = text(f'SELECT d.partition, d."offset" {_SELECTED} ORDER BY d.partition, d."offset"')
 
 
 def letters(
     connection: Connection, selection: LetterSelection, *, after: Place = BEGINNING, limit: int
 ) -> list[Letter]:
     """Return up to `limit` dead letters behind `after`, by partition and offset."""
-    values = {**selection.parameters(), **page_behind(after, limit)}
+    values = {**selection.parameters(), **page_behind(after, limit), "whole": True}
     return [_letter(placed(row)) for row in connection.execute(_LETTERS, values).mappings()]
 
 
 def places(connection: Connection, selection: LetterSelection) -> list[Place]:
     """Return where every dead letter selected stands, by partition and offset."""
-    rows = connection.execute(_PLACES, selection.parameters())
-    return [Place(Partition(row[0]), Offset.parse(row[1])) for row in rows]
+    every = {**page_behind(BEGINNING, 0), "limit": None, "whole": False}
+    rows = connection.execute(_LETTERS, {**selection.parameters(), **every})
+    return [Place(Partition(row.partition), Offset.parse(row.offset)) for row in rows]
 
 
 def _letter(row: dict[str, Any]) -> Letter:
