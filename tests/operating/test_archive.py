@@ -466,7 +466,7 @@ def test_an_interrupted_import_goes_on_where_it_was(
     empty: Harness = request.getfixturevalue("empty")
     command = [sys.executable, "-c", "from cli.main import main; main()", "events", "import"]
     process = subprocess.Popen(
-        [*command, str(file), "--yes", "--rate", "20"], stderr=subprocess.PIPE, text=True
+        [*command, str(file), "--yes", "--rate", "5"], stderr=subprocess.PIPE, text=True
     )
     while not contents(empty.engine)["event_log.event"]:
         assert process.poll() is None

@@ -421,7 +421,7 @@ def test_an_interrupted_retry_stops_between_conversations_and_can_go_on(
     with refusing(superuser, REFUSED):
         harness.drain_all()
     command = [sys.executable, "-c", "from cli.main import main; main()", "events", "dead-letters"]
-    command += ["retry", "--reason", "mischief", "--rate", "10", "--json"]
+    command += ["retry", "--reason", "mischief", "--rate", "1", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not any(pair.bodies() for pair in pairs):
         assert process.poll() is None
