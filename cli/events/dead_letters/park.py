@@ -31,10 +31,11 @@ from workers.by_hand import check_next, next_entry, set_aside
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON instead of lines.")
 def park(place: Place, *, reason: str, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Set aside the event that holds its partition up: the next one to be applied.
+    """Set aside the event that holds its partition up.
 
-    `messaging events queues` names it. It becomes a dead letter: later events of its conversation
-    wait behind it, all others go on; `retry` applies them. It waits for a projector that is at it.
+    It must be the next one to be applied: `messaging events queues` names it. It becomes a dead
+    letter: later events of its conversation wait behind it, all others go on; `retry` applies them.
+    Where a projector is at it, this waits.
 
     Exit code 0: done. 1: it is not the next event, not confirmed, or something is away.
     """
