@@ -170,6 +170,7 @@ def test_prometheus_is_told_whom_to_ask(stack: RunningStack) -> None:
 
 
 _RUNBOOKS = ("lag-grows.md", "failed-logins.md", "disk-fills.md")
+_AN_EVENT = "1771234567890-0"
 _ROOT = Path(__file__).parents[2]
 
 
@@ -177,6 +178,8 @@ _ROOT = Path(__file__).parents[2]
 def test_the_commands_of_the_runbooks_run(stack: RunningStack, name: str) -> None:
     page = (_ROOT / f"docs/runbooks/{name}").read_text(encoding="utf-8")
     blocks = re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    # Commands about one event are run where there is such an event: tests/operating.
+    blocks = [block for block in blocks if _AN_EVENT not in block]
     assert blocks
     for block in blocks:
         commands = block.replace("http://127.0.0.1:8080", stack.url)
