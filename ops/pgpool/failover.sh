@@ -8,6 +8,9 @@ cd /tmp/messaging
 failed=$1
 
 say "$failed is out of use"
+# PGPool calls it, and the guard where PGPool does not: one of them chooses.
+exec 9>failover.lock
+flock 9
 [ "$failed" = "$(leader)" ] || exit 0
 chosen=$(candidate "$failed")
 if [ -z "$chosen" ]; then
@@ -16,7 +19,6 @@ else
     # Whatever happens from here on: the old primary takes no more writes.
     if appoint "$chosen" promoting && promote "$chosen"; then
         configure >pgpool.conf
-        tell_pgpool HUP
         exit 0
     fi
     say "$chosen was not promoted"

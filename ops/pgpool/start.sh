@@ -66,14 +66,36 @@ appoint_first
 await_primary
 
 # Ends a PGPool that has given up the primary, as after it was cut off from all servers, so that it is
-# started anew: it takes back by itself what follows, never who leads.
+# started anew: it takes back by itself what follows, never who leads. Replaces a primary that PGPool
+# does not, although it has been away for long.
 guard() {
     lost=0
     rounds=0
+    served=$(leader)
+    tellings=0
+    seen=$(date +%s)
     while sleep 2; do
         rounds=$((rounds + 1))
         # Whatever fails, as on a full disk, it goes on guarding.
         [ $((rounds % 5)) != 0 ] || note_written || true
+        # PGPool's health checks miss what it is told in the midst of a failover, so it is told again.
+        if [ "$(leader)" != "$served" ] && ! is_being_promoted; then
+            served=$(leader)
+            tellings=3
+        fi
+        if [ $tellings -gt 0 ]; then
+            tell_pgpool HUP
+            tellings=$((tellings - 1))
+        fi
+        if [ "$FAILOVER_SECONDS" = 0 ] || takes_writes "$(leader)"; then
+            seen=$(date +%s)
+        elif [ $(($(date +%s) - seen)) -ge $((2 * FAILOVER_SECONDS + 15)) ]; then
+            # Longer than its health checks take where no packet is answered.
+            say "PGPool does not replace $(leader)"
+            sh /ops/failover.sh "$(leader)" || true
+            tell_pgpool INT
+            seen=$(date +%s)
+        fi
         node=$(hosts | grep -nx "$(leader)" | cut -d : -f 1)
         case $(sed -n "${node}p" pgpool_status 2>/dev/null) in
         down) lost=$((lost + 1)) ;;

@@ -83,8 +83,11 @@ def test_one_that_lacks_more_than_the_last_minute_is_left_to_an_operator(
     assert ("lacks more than the last 60 s" in done.stderr) is not promoted
 
 
-def run_function(scene: Scene, name: str, *, failover_s: int = 30) -> str:
-    """Run a function of `start.sh`, for nine rounds at most; return what it says."""
+def run_function(scene: Scene, name: str, *, failover_s: int = 30, meanwhile: str = "") -> str:
+    """Run a function of `start.sh`, and what happens `meanwhile`, for nine rounds at most.
+
+    Returns what it says.
+    """
     text = scene.at_home((OPS / "pgpool/start.sh").read_text())
     function = re.search(rf"^{name}\(\) {{$.*?^}}$", text, re.MULTILINE | re.DOTALL)
     assert function
@@ -92,7 +95,7 @@ def run_function(scene: Scene, name: str, *, failover_s: int = 30) -> str:
     (scene.folder / "ops/failover.sh").write_text(failover)
     # Waiting costs no time here, and ends at some time.
     waited = scene.folder / "waited"
-    sleep = f'#!/bin/sh\necho >>{waited}\n[ "$(wc -l <{waited})" -lt 9 ]\n'
+    sleep = f'#!/bin/sh\n{meanwhile}\necho >>{waited}\n[ "$(wc -l <{waited})" -lt 9 ]\n'
     write(scene.folder / "bin/sleep", sleep)
     begin = f"cd {scene.folder}/run\n. {scene.folder}/ops/nodes.sh\n"
     environment = {**_ENVIRONMENT, "FAILOVER_SECONDS": str(failover_s)}
@@ -170,6 +173,30 @@ def test_on_a_full_disk_it_goes_on_guarding_and_keeps_what_it_noted(scene: Scene
         assert "PGPool has given up the primary: starting it anew" in said
         assert pgpool.wait(_PATIENCE_S) == -signal.SIGINT
     assert text_of(noted) == "1065 postgres-primary 600\n"
+
+
+def test_after_a_promotion_pgpool_is_told_again_how_long_to_wait_for_whom(scene: Scene) -> None:
+    scene.leader = "postgres-primary"
+    scene.answers["postgres-replica.recovery"] = "f"
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as pgpool:
+        (scene.folder / "run/pgpool.pid").write_text(f"{pgpool.pid}\n")
+        run_function(scene, "guard", meanwhile=f"echo postgres-replica >{scene.folder / 'leader'}")
+        assert pgpool.wait(_PATIENCE_S) == -signal.SIGHUP
+
+
+@pytest.mark.parametrize(("seconds", "leads"), [(0, "postgres-primary"), (3, "postgres-replica")])
+def test_a_primary_that_is_away_is_replaced_though_pgpool_does_not(
+    scene: Scene, seconds: int, leads: str
+) -> None:
+    scene.leader = "postgres-primary"
+    scene.answers |= a_standby("postgres-replica", received=9)
+    # A clock that goes on by ten seconds at each look.
+    looks = scene.folder / "looks"
+    clock = f'#!/bin/sh\necho >>{looks}\necho "$(wc -l <{looks})0"\n'
+    write(scene.folder / "bin/date", clock)
+    said = run_function(scene, "guard", failover_s=seconds)
+    assert leader(scene) == leads
+    assert ("PGPool does not replace postgres-primary" in said) is (seconds > 0)
 
 
 def test_what_the_primary_has_written_is_noted_after_what_was(scene: Scene) -> None:
