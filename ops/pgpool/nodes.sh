@@ -17,7 +17,8 @@ say() {
 
 # Sends PGPool signal $1, if it runs.
 tell_pgpool() {
-    { read -r pid <pgpool.pid && kill -s "$1" "$pid"; } 2>/dev/null || true
+    # PGPool ends the file with a NUL and no newline: `read` would call that a failure.
+    { pid=$(cat pgpool.pid) && kill -s "$1" "$pid"; } 2>/dev/null || true
 }
 
 hosts() {

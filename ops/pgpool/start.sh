@@ -65,22 +65,28 @@ appoint_first() {
 appoint_first
 await_primary
 
+# Prints who leads, and which nodes PGPool uses.
+nodes_in_use() {
+    leader
+    cat pgpool_status 2>/dev/null || true
+}
+
 # Ends a PGPool that has given up the primary, as after it was cut off from all servers, so that it is
 # started anew: it takes back by itself what follows, never who leads. Replaces a primary that PGPool
 # does not, although it has been away for long.
 guard() {
     lost=0
     rounds=0
-    served=$(leader)
+    told=$(nodes_in_use)
     tellings=0
     seen=$(date +%s)
     while sleep 2; do
         rounds=$((rounds + 1))
         # Whatever fails, as on a full disk, it goes on guarding.
         [ $((rounds % 5)) != 0 ] || note_written || true
-        # PGPool's health checks miss what it is told in the midst of a failover, so it is told again.
-        if [ "$(leader)" != "$served" ] && ! is_being_promoted; then
-            served=$(leader)
+        # How long to wait for whom it is told behind each change, thrice: it may be in the midst of another.
+        if [ "$(nodes_in_use)" != "$told" ] && ! is_being_promoted; then
+            told=$(nodes_in_use)
             tellings=3
         fi
         if [ $tellings -gt 0 ]; then
