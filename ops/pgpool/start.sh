@@ -79,7 +79,7 @@ guard() {
     rounds=0
     told=$(nodes_in_use)
     tellings=0
-    seen=$(date +%s)
+    away=0
     while sleep 2; do
         rounds=$((rounds + 1))
         # Whatever fails, as on a full disk, it goes on guarding.
@@ -93,14 +93,18 @@ guard() {
             tell_pgpool HUP
             tellings=$((tellings - 1))
         fi
+        # In looks, not by a clock that may be set or a container that may stand still: each takes two seconds
+        # or more. Together that is longer than its health checks take where no packet is answered.
         if [ "$FAILOVER_SECONDS" = 0 ] || takes_writes "$(leader)"; then
-            seen=$(date +%s)
-        elif [ $(($(date +%s) - seen)) -ge $((2 * FAILOVER_SECONDS + 15)) ]; then
-            # Longer than its health checks take where no packet is answered.
+            away=0
+        else
+            away=$((away + 1))
+        fi
+        if [ $((2 * away)) -ge $((2 * FAILOVER_SECONDS + 15)) ]; then
             say "PGPool does not replace $(leader)"
             sh /ops/failover.sh "$(leader)" || true
             tell_pgpool INT
-            seen=$(date +%s)
+            away=0
         fi
         node=$(hosts | grep -nx "$(leader)" | cut -d : -f 1)
         case $(sed -n "${node}p" pgpool_status 2>/dev/null) in
